@@ -1,0 +1,90 @@
+//go:build linux
+
+// Slashgrade-guest is PID 1 of every grading container. It fills /grade from the archive that the runner sends, runs the job's
+// entrypoint under its limits, ends every process of the job, reads the results and hands /grade back. Package guest describes its
+// protocol.
+//
+// It is one static program of the standard library, so that any image works, also one without a shell. It stays root; the entrypoint
+// runs as the user and with the capabilities that the runner names, by way of a second stage of this program (see launch).
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/slashgrade/slashgrade/runner/sandbox/guest"
+)
+
+// memoryLimit keeps the guest's own heap small: it shares the job's memory limit.
+const memoryLimit = 48 << 20
+
+// version is set by the build.
+var version = "dev"
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == launchCommand {
+		launch(os.Args[2:])
+	}
+	if err := serve(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "slashgrade-guest:", err)
+		os.Exit(1)
+	}
+}
+
+// serve protects the guest against the job that it is going to run and then obeys the runner until its stream ends.
+func serve(in io.Reader, out io.Writer) error {
+	if os.Getpid() != 1 {
+		return fmt.Errorf("it runs as PID 1 of a grading container only; here it is PID %d", os.Getpid())
+	}
+	debug.SetMemoryLimit(memoryLimit)
+	// A root job could otherwise open the guest's own streams through /proc/1/fd.
+	if err := prctl(syscall.PR_SET_DUMPABLE, 0); err != nil {
+		return fmt.Errorf("become undumpable: %w", err)
+	}
+	catchSignals()
+	sum, err := ownSum()
+	if err != nil {
+		return err
+	}
+	session := newSession(in, out)
+	if err := session.out.WriteJSON(guest.KindHello, guest.Hello{Version: version, SHA256: sum}); err != nil {
+		return err
+	}
+	return session.run()
+}
+
+// catchSignals makes PID 1 survive every signal that a job may send it. Ignoring them would not do: the job would inherit that.
+func catchSignals() {
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught)
+	go func() {
+		for range caught { // nothing is to be done with them
+		}
+	}()
+}
+
+func ownSum() (string, error) {
+	file, err := os.Open("/proc/self/exe")
+	if err != nil {
+		return "", fmt.Errorf("read the guest itself: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return "", fmt.Errorf("read the guest itself: %w", err)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+func prctl(option int, arg uintptr) error {
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, uintptr(option), arg, 0); errno != 0 {
+		return errno
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/slashgrade/slashgrade/runner/sandbox/guest"
+)
+
+// session is the guest's end of one job.
+type session struct {
+	frames *guest.Reader
+	out    *guest.Writer
+	heard  atomic.Int64 // when the last frame came, nanoseconds since start
+	start  time.Time
+
+	// Fields of the frame loop only.
+	owner account        // whom /grade belongs to and who runs
+	files *io.PipeWriter // to the unpacker, while files come
+	job   *job           // once it was started
+}
+
+func newSession(in io.Reader, out io.Writer) *session {
+	return &session{frames: guest.NewReader(in, guest.MaxToGuest), out: guest.NewWriter(out), start: time.Now()}
+}
+
+// run obeys frames until the runner's stream ends, which ends the guest and so, by the kernel, the job.
+func (s *session) run() error {
+	go s.watchSilence()
+	for {
+		frame, err := s.frames.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read from the runner: %w", err)
+		}
+		s.heard.Store(int64(time.Since(s.start)))
+		if err := s.obey(frame); err != nil {
+			_ = s.out.WriteJSON(guest.KindFault, guest.Fault{Message: err.Error()})
+			return err
+		}
+	}
+}
+
+// watchSilence ends the guest when its runner is gone and the engine did not close the stream.
+func (s *session) watchSilence() {
+	for range time.Tick(guest.PingInterval) {
+		if time.Since(s.start)-time.Duration(s.heard.Load()) > guest.PingTimeout {
+			exit(1)
+		}
+	}
+}
+
+func (s *session) obey(frame *guest.Frame) error {
+	switch frame.Kind {
+	case guest.KindPing:
+		return s.out.WriteJSON(guest.KindPong, guest.Pong{UnixNano: time.Now().UnixNano()})
+	case guest.KindPrepare:
+		return s.prepare(frame)
+	case guest.KindFiles:
+		return s.take(frame.Payload)
+	case guest.KindFilesEnd:
+		return s.endFiles()
+	case guest.KindStart:
+		return s.startJob(frame)
+	case guest.KindKill:
+		if s.job != nil {
+			s.job.kill(byRunner)
+		}
+		return nil
+	case guest.KindCollect:
+		return s.collect(frame)
+	default:
+		return fmt.Errorf("unknown frame %q", frame.Kind)
+	}
+}
+
+func (s *session) prepare(frame *guest.Frame) error {
+	var order guest.Prepare
+	if err := frame.Decode(&order); err != nil {
+		return err
+	}
+	if s.files != nil {
+		return errors.New("a second archive")
+	}
+	owner, err := lookupAccount("/etc/passwd", "/etc/group", order.User)
+	if err != nil {
+		return s.out.WriteJSON(guest.KindRefused, guest.Refused{Reason: err.Error()})
+	}
+	s.owner = owner
+	reader, writer := io.Pipe()
+	s.files = writer
+	go s.unpack(reader, &order)
+	return nil
+}
+
+// unpack runs beside the frame loop, so that pings are answered while a large archive comes.
+func (s *session) unpack(archive *io.PipeReader, order *guest.Prepare) {
+	filled, err := unpackArchive(archive, guest.Root, order, s.owner)
+	if err != nil {
+		_ = archive.CloseWithError(errRefused)
+		_ = s.out.WriteJSON(guest.KindRefused, guest.Refused{Reason: err.Error()})
+		return
+	}
+	_ = s.out.WriteJSON(guest.KindReady, filled)
+}
+
+// errRefused makes the frame loop throw away what still comes of a refused archive.
+var errRefused = errors.New("the archive was refused")
+
+func (s *session) take(chunk []byte) error {
+	if s.files == nil {
+		return errors.New("files before Prepare")
+	}
+	if _, err := s.files.Write(chunk); err != nil && !errors.Is(err, errRefused) {
+		return err
+	}
+	return nil
+}
+
+func (s *session) endFiles() error {
+	if s.files == nil {
+		return errors.New("the end of files before Prepare")
+	}
+	return s.files.Close()
+}
+
+func (s *session) startJob(frame *guest.Frame) error {
+	var order guest.Start
+	if err := frame.Decode(&order); err != nil {
+		return err
+	}
+	if s.job != nil {
+		return errors.New("a second Start")
+	}
+	s.job = newJob(&order, s.owner, s.out)
+	go s.job.run()
+	return nil
+}
+
+func (s *session) collect(frame *guest.Frame) error {
+	var order guest.Collect
+	if err := frame.Decode(&order); err != nil {
+		return err
+	}
+	go func() {
+		end := packArchive(s.out.Chunks(guest.KindArchive), guest.Root, order.MaxBytes)
+		_ = s.out.WriteJSON(guest.KindArchiveEnd, end)
+	}()
+	return nil
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/slashgrade/slashgrade/jobspec"
+	"github.com/slashgrade/slashgrade/queue/sqsqueue"
+	"github.com/slashgrade/slashgrade/runner/sandbox"
+	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
+	"github.com/slashgrade/slashgrade/store/s3store"
+)
+
+// Config is everything that can be configured. Each key section.name may stand in slashgrade.toml, in the environment as
+// SLASHGRADE_SECTION_NAME, and on the command line as --section.name; the later of these wins. What is not configured is off.
+type Config struct {
+	Runner RunnerConfig `toml:"runner"`
+	Engine EngineConfig `toml:"engine"`
+	SQS    SQSConfig    `toml:"sqs"`
+	S3     S3Config     `toml:"s3"`
+	Log    LogConfig    `toml:"log"`
+}
+
+// RunnerConfig is about the runner itself.
+type RunnerConfig struct {
+	Concurrency int           `toml:"concurrency" help:"how many jobs run at once"`
+	DataDir     string        `toml:"data_dir" help:"the runner's own folder: its id, and the embedded queue and store"`
+	MaxTimeout  time.Duration `toml:"max_timeout" help:"the longest time limit that a job gets; longer ones are lowered to it"`
+	Profile     string        `toml:"profile" help:"the policy of every container: prairielearn or strict"`
+	Archive     bool          `toml:"archive" help:"keep /grade as the job left it in the store (archive.tar.gz)"`
+}
+
+// EngineConfig is about the container engine.
+type EngineConfig struct {
+	Host        string        `toml:"host" help:"the Docker engine, for example unix:///var/run/docker.sock; empty follows DOCKER_HOST"`
+	Guest       string        `toml:"guest" help:"the folder with slashgrade-guest-linux-*; empty is the one with this program"`
+	Pull        string        `toml:"pull" help:"when images are pulled: stale (older than pull_max_age, beside the job), missing or always"`
+	PullMaxAge  time.Duration `toml:"pull_max_age" help:"after what time an image that is there is looked for at its registry again"`
+	PullTimeout time.Duration `toml:"pull_timeout" help:"how long one pull may take"`
+}
+
+// SQSConfig is PrairieLearn's protocol.
+type SQSConfig struct {
+	JobsQueue         string        `toml:"jobs_queue" help:"the queue that jobs come from, a name or a URL; empty is the embedded queue"`
+	ResultsQueue      string        `toml:"results_queue" help:"the queue that answers go to, a name or a URL"`
+	DeadLetterQueue   string        `toml:"dead_letter_queue" help:"where unreadable messages go; empty leaves them to the queue's redrive policy"`
+	VisibilityTimeout time.Duration `toml:"visibility_timeout" help:"how long a job is ours without a heartbeat"`
+	WaitTime          time.Duration `toml:"wait_time" help:"how long one poll for jobs waits"`
+	Endpoint          string        `toml:"endpoint" help:"another SQS than AWS's, for example http://127.0.0.1:4566"`
+	Region            string        `toml:"region" help:"the queues' region; empty is the AWS configuration's"`
+}
+
+// S3Config is where the archives of SQS jobs lie.
+type S3Config struct {
+	Bucket    string `toml:"bucket" help:"the bucket that enqueue puts archives into; jobs name their own"`
+	Endpoint  string `toml:"endpoint" help:"another S3 than AWS's; empty is sqs.endpoint"`
+	Region    string `toml:"region" help:"the bucket's region; empty is sqs.region, else the AWS configuration's"`
+	PathStyle string `toml:"path_style" help:"whether buckets stand in the path of a URL: auto, always or never"`
+}
+
+// LogConfig is about the operator's log on stderr.
+type LogConfig struct {
+	Level  string `toml:"level" help:"debug, info, warn or error"`
+	Format string `toml:"format" help:"text or json; empty is text on a terminal, else json"`
+}
+
+func defaultConfig() *Config {
+	return &Config{
+		Runner: RunnerConfig{
+			Concurrency: runtime.NumCPU(), DataDir: defaultDataDir(), MaxTimeout: jobspec.MaxTimeout,
+			Profile: sandbox.PrairieLearn, Archive: true,
+		},
+		Engine: EngineConfig{
+			Pull: string(dockerengine.PullStale), PullMaxAge: dockerengine.DefaultMaxAge, PullTimeout: dockerengine.DefaultPullTimeout,
+		},
+		SQS: SQSConfig{VisibilityTimeout: sqsqueue.DefaultVisibilityTimeout, WaitTime: sqsqueue.DefaultWaitTime},
+		S3:  S3Config{Bucket: "grading-dev", PathStyle: string(s3store.PathStyleAuto)},
+		Log: LogConfig{Level: "info"},
+	}
+}
+
+// defaultDataDir is the user's own, or the system's for root.
+func defaultDataDir() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/slashgrade"
+	}
+	if data := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(data) {
+		return filepath.Join(data, "slashgrade")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "slashgrade-data"
+	}
+	return filepath.Join(home, ".local", "share", "slashgrade")
+}
+
+// usesSQS says which of the two queues is meant.
+func (c *Config) usesSQS() bool { return c.SQS.JobsQueue != "" }
+
+// validate refuses what cannot work, all at once and before anything starts.
+func (c *Config) validate() error {
+	_, profileErr := sandbox.FindProfile(c.Runner.Profile)
+	_, levelErr := parseLevel(c.Log.Level)
+	return errors.Join(
+		check(c.Runner.Concurrency >= 1 && c.Runner.Concurrency <= 1000, "runner.concurrency must be from 1 to 1000, found %d", c.Runner.Concurrency),
+		check(c.Runner.DataDir != "", "runner.data_dir must name a folder"),
+		check(c.Runner.MaxTimeout > 0, "runner.max_timeout must be above 0, found %s", c.Runner.MaxTimeout),
+		wrap("runner.profile", profileErr),
+		wrap("engine.pull", dockerengine.PullPolicy{When: dockerengine.PullWhen(c.Engine.Pull)}.Validate()),
+		check(c.Engine.PullMaxAge > 0, "engine.pull_max_age must be above 0, found %s", c.Engine.PullMaxAge),
+		check(c.Engine.PullTimeout > 0, "engine.pull_timeout must be above 0, found %s", c.Engine.PullTimeout),
+		check(!c.usesSQS() || c.SQS.ResultsQueue != "", "sqs.jobs_queue is set, so sqs.results_queue must be too"),
+		check(c.usesSQS() || c.SQS.ResultsQueue == "", "sqs.results_queue is set, so sqs.jobs_queue must be too"),
+		wrap("log.level", levelErr),
+		check(c.Log.Format == "" || c.Log.Format == "text" || c.Log.Format == "json", "log.format must be text or json, found %q", c.Log.Format),
+	)
+}
+
+func check(ok bool, format string, args ...any) error { //nolint:revive // it is an assertion
+	if ok {
+		return nil
+	}
+	return fmt.Errorf(format, args...)
+}
+
+func wrap(key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", key, err)
+}

@@ -1,0 +1,325 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/lipgloss/table"
+	"github.com/muesli/termenv"
+	"github.com/slashgrade/slashgrade/jobspec"
+)
+
+// terminal writes for people. Results go to stdout, everything else to stderr with the program's name before it. Colour and progress
+// are for terminals only; NO_COLOR turns the colour off.
+type terminal struct {
+	stdout, stderr io.Writer
+	colours        *lipgloss.Renderer
+}
+
+func newTerminal(stdout, stderr io.Writer) *terminal {
+	colours := lipgloss.NewRenderer(stdout)
+	if !isTerminal(stdout) || os.Getenv("NO_COLOR") != "" {
+		colours.SetColorProfile(termenv.Ascii)
+	}
+	return &terminal{stdout: stdout, stderr: stderr, colours: colours}
+}
+
+func (t *terminal) warn(text string) {
+	_, _ = fmt.Fprintf(t.stderr, "slashgrade: warning: %s\n", printable(text))
+}
+
+func (t *terminal) colour(number, text string) string {
+	return t.colours.NewStyle().Foreground(lipgloss.Color(number)).Render(text)
+}
+
+// The colours of outcomes, by number of the 16 that every terminal has.
+const (
+	green  = "2"
+	red    = "1"
+	yellow = "3"
+	grey   = "8"
+)
+
+// progress counts reports on one line of stderr, on a terminal only.
+type progress struct {
+	mu        sync.Mutex
+	w         io.Writer // nil shows nothing
+	done, all int
+}
+
+func (t *terminal) progress(all int) *progress {
+	p := &progress{all: all}
+	if isTerminal(t.stderr) {
+		p.w = t.stderr
+	}
+	p.show()
+	return p
+}
+
+func (p *progress) one() {
+	p.mu.Lock()
+	p.done++
+	p.mu.Unlock()
+	p.show()
+}
+
+func (p *progress) show() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.w != nil {
+		_, _ = fmt.Fprintf(p.w, "\rgrading: %d of %d ", p.done, p.all)
+	}
+}
+
+func (p *progress) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.w != nil {
+		_, _ = fmt.Fprint(p.w, "\r\033[K")
+	}
+}
+
+// results are the parts of a grader's results that are shown.
+type results struct {
+	Score        float64
+	Gradable     *bool
+	Message      string
+	Output       string
+	FormatErrors []string
+	Tests        []testResult
+}
+
+// testResult is one test of a grader's results.
+type testResult struct {
+	Name, Message, Output string
+	Points, MaxPoints     *float64
+}
+
+// readResults takes what a report's results have of it, by exact key and type; what has another type is as if it were not there.
+func readResults(report *jobspec.Report) *results {
+	var object map[string]any
+	_ = json.Unmarshal(report.Results, &object)
+	r := &results{Gradable: field[bool](object, "gradable")}
+	if score := field[float64](object, "score"); score != nil {
+		r.Score = *score
+	}
+	r.Message, r.Output = text(object, "message"), text(object, "output")
+	switch errors := object["format_errors"].(type) {
+	case string:
+		r.FormatErrors = []string{errors}
+	case []any:
+		for _, entry := range errors {
+			r.FormatErrors = append(r.FormatErrors, fmt.Sprint(entry))
+		}
+	}
+	tests, _ := object["tests"].([]any)
+	for _, entry := range tests {
+		test, _ := entry.(map[string]any)
+		r.Tests = append(r.Tests, testResult{
+			Name: text(test, "name"), Message: text(test, "message"), Output: text(test, "output"),
+			Points: field[float64](test, "points"), MaxPoints: field[float64](test, "max_points"),
+		})
+	}
+	return r
+}
+
+func field[T any](object map[string]any, key string) *T {
+	value, ok := object[key].(T)
+	if !ok {
+		return nil
+	}
+	return &value
+}
+
+func text(object map[string]any, key string) string {
+	if value := field[string](object, key); value != nil {
+		return *value
+	}
+	return ""
+}
+
+// report shows one report as a student would see it, and the timestamps.
+func (t *terminal) report(s *submitted) {
+	r := readResults(s.report)
+	t.line("%s  %s", s.name, t.headline(s.report, r))
+	if !s.report.Succeeded {
+		t.indented("", s.report.Message)
+	}
+	for _, message := range r.FormatErrors {
+		t.indented("Error: ", message)
+	}
+	t.indented("", r.Message)
+	for _, test := range r.Tests {
+		t.test(&test)
+	}
+	t.indented("", r.Output)
+	for _, warning := range s.report.Warnings {
+		t.indented(t.colour(yellow, "for staff: "), warning)
+	}
+	t.line("")
+	for _, stamp := range stampsOf(&s.report.Timestamps) {
+		t.line("  %-22s %s", stamp.name, stamp.text())
+	}
+}
+
+func (t *terminal) headline(report *jobspec.Report, r *results) string {
+	switch {
+	case !report.Succeeded:
+		return t.colour(red, "no grade: "+string(report.Outcome))
+	case r.Gradable != nil && !*r.Gradable:
+		return t.colour(yellow, "not gradable")
+	case r.Score >= 1:
+		return t.colour(green, "score "+percent(r.Score))
+	default:
+		return t.colour(yellow, "score "+percent(r.Score))
+	}
+}
+
+func percent(score float64) string {
+	return strconv.FormatFloat(float64(int(score*10000+0.5))/100, 'f', -1, 64) + "%"
+}
+
+func (t *terminal) test(test *testResult) {
+	mark, points := t.colour(grey, "·"), ""
+	if test.Points != nil && test.MaxPoints != nil {
+		mark = t.colour(red, "✗")
+		if *test.Points == *test.MaxPoints {
+			mark = t.colour(green, "✓")
+		}
+		points = fmt.Sprintf("  %g/%g", *test.Points, *test.MaxPoints)
+	}
+	t.line("  %s %s%s", mark, printable(test.Name), points)
+	t.indented("    ", test.Message)
+	t.indented("    ", test.Output)
+}
+
+// indented writes text line by line behind the prefix.
+func (t *terminal) indented(prefix, text string) {
+	text = strings.TrimRight(printable(text), "\n ")
+	if text == "" {
+		return
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		t.line("  %s%s", prefix, line)
+	}
+}
+
+func (t *terminal) line(format string, args ...any) {
+	_, _ = fmt.Fprintf(t.stdout, format+"\n", args...)
+}
+
+// table shows all jobs, one a row.
+func (t *terminal) table(jobs []*submitted) {
+	headers := []string{"submission", "result", "message"}
+	for _, stamp := range stampsOf(&jobspec.Timestamps{}) {
+		headers = append(headers, stamp.short)
+	}
+	rows := table.New().Border(lipgloss.NormalBorder()).BorderRow(false).Headers(headers...).Wrap(false).
+		StyleFunc(func(int, int) lipgloss.Style { return t.colours.NewStyle().Padding(0, 1) })
+	for _, s := range jobs {
+		r := readResults(s.report)
+		row := []string{s.name, t.headline(s.report, r), shorten(firstMessage(s.report, r))}
+		for _, stamp := range stampsOf(&s.report.Timestamps) {
+			row = append(row, stamp.clock())
+		}
+		rows.Row(row...)
+	}
+	t.line("%s", rows.Render())
+	t.line("times are UTC; from left to right the phases are submit, queue, prepare, run, report")
+}
+
+// firstMessage is the most telling line of a report for its row.
+func firstMessage(report *jobspec.Report, r *results) string {
+	if !report.Succeeded {
+		return report.Message
+	}
+	if len(r.FormatErrors) > 0 {
+		return r.FormatErrors[0]
+	}
+	if r.Message != "" {
+		return r.Message
+	}
+	for _, test := range r.Tests {
+		if test.Points != nil && test.MaxPoints != nil && *test.Points < *test.MaxPoints {
+			return test.Name + ": " + strings.TrimSpace(test.Message)
+		}
+	}
+	return ""
+}
+
+// shorten keeps a cell on one line.
+func shorten(text string) string {
+	const most = 56
+	line, _, _ := strings.Cut(strings.TrimSpace(printable(text)), "\n")
+	if utf8.RuneCountInString(line) > most {
+		line = string([]rune(line)[:most-1]) + "…"
+	}
+	return line
+}
+
+// shownStamp is one of the six timestamps with its names.
+type shownStamp struct {
+	name, short string
+	at          time.Time
+}
+
+func stampsOf(t *jobspec.Timestamps) []shownStamp {
+	return []shownStamp{
+		{"grading_requested_at", "requested", t.RequestedAt},
+		{"grading_submitted_at", "submitted", t.SubmittedAt},
+		{"grading_received_at", "received", t.ReceivedAt},
+		{"grading_started_at", "started", t.StartedAt},
+		{"grading_finished_at", "finished", t.FinishedAt},
+		{"graded_at", "graded", t.GradedAt},
+	}
+}
+
+func (s shownStamp) text() string {
+	if s.at.IsZero() {
+		return "not given"
+	}
+	return jobspec.FormatTime(s.at)
+}
+
+func (s shownStamp) clock() string {
+	if s.at.IsZero() {
+		return "–"
+	}
+	return s.at.UTC().Format("15:04:05.000")
+}
+
+// json prints one job's report on one line, with the name under which it was enqueued.
+func (t *terminal) json(s *submitted) error {
+	return json.NewEncoder(t.stdout).Encode(struct {
+		Submission string          `json:"submission"`
+		Report     *jobspec.Report `json:"report"`
+	}{s.name, s.report})
+}
+
+// printable keeps what a student's code wrote from steering the reader's terminal: control characters other than line ends and tabs,
+// and with them all escape sequences, become visible.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return r
+		case r == '\r':
+			return -1
+		case r < ' ':
+			return '\u2400' + r // the picture of the control character
+		case r == 0x7f || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.C, r) && r <= 0x9f:
+			return '\uFFFD'
+		default:
+			return r
+		}
+	}, text)
+}

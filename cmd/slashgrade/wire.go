@@ -1,0 +1,195 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/mattn/go-isatty"
+	"github.com/slashgrade/slashgrade/internal/datadir"
+	"github.com/slashgrade/slashgrade/queue"
+	"github.com/slashgrade/slashgrade/queue/riverqueue"
+	"github.com/slashgrade/slashgrade/queue/sqsqueue"
+	"github.com/slashgrade/slashgrade/runner"
+	"github.com/slashgrade/slashgrade/runner/sandbox"
+	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
+	"github.com/slashgrade/slashgrade/store"
+	"github.com/slashgrade/slashgrade/store/dirstore"
+	"github.com/slashgrade/slashgrade/store/s3store"
+)
+
+// host is what a configuration means, wired: one runner's folder, queue, store and engine. Parts are opened as they are needed and
+// closed together.
+type host struct {
+	config *Config
+	log    *slog.Logger
+	dir    *datadir.Dir
+	files  store.Files
+	river  *riverqueue.Queue // the embedded queue; nil with SQS
+	closes []func() error
+}
+
+// openHost opens the folder and the store, and the embedded queue where no other is configured.
+func openHost(ctx context.Context, config *Config, log *slog.Logger) (*host, error) {
+	h := &host{config: config, log: log}
+	if err := h.open(ctx); err != nil {
+		h.close()
+		return nil, err
+	}
+	return h, nil
+}
+
+func (h *host) open(ctx context.Context) (err error) {
+	if h.dir, err = datadir.Open(h.config.Runner.DataDir); err != nil {
+		return err
+	}
+	if h.config.usesSQS() {
+		s3, err := s3store.New(ctx, h.s3Options())
+		if err != nil {
+			return err
+		}
+		h.files = s3
+		h.onClose(func() error { s3.Close(); return nil })
+		return nil
+	}
+	files, err := dirstore.Open(filepath.Join(h.dir.Path, "jobs"))
+	if err != nil {
+		return err
+	}
+	h.files = files
+	h.onClose(files.Close)
+	h.river, err = riverqueue.Open(ctx, filepath.Join(h.dir.Path, "queue.db"), &riverqueue.Options{Logger: h.log})
+	if err != nil {
+		return err
+	}
+	h.onClose(h.river.Close)
+	return nil
+}
+
+func (h *host) onClose(f func() error) { h.closes = append(h.closes, f) }
+
+// close closes what was opened, the last first.
+func (h *host) close() {
+	for _, closePart := range slices.Backward(h.closes) {
+		if err := closePart(); err != nil {
+			h.log.Warn("a part could not be closed", "err", err)
+		}
+	}
+	h.closes = nil
+	if h.dir != nil {
+		h.dir.Unlock()
+	}
+}
+
+func (h *host) s3Options() *s3store.Options {
+	return &s3store.Options{
+		Endpoint:  cmp.Or(h.config.S3.Endpoint, h.config.SQS.Endpoint),
+		Region:    cmp.Or(h.config.S3.Region, h.config.SQS.Region),
+		PathStyle: s3store.PathStyle(h.config.S3.PathStyle),
+	}
+}
+
+func (h *host) sqsOptions() *sqsqueue.Options {
+	c := &h.config.SQS
+	return &sqsqueue.Options{
+		JobsQueue: c.JobsQueue, ResultsQueue: c.ResultsQueue, DeadLetterQueue: c.DeadLetterQueue,
+		Endpoint: c.Endpoint, Region: c.Region, VisibilityTimeout: c.VisibilityTimeout, WaitTime: c.WaitTime,
+		MaxTimeout: h.config.Runner.MaxTimeout, Logger: h.log,
+	}
+}
+
+// worker wires engine, grader and queue into the loop. The folder must be locked: what its runner's predecessor left is removed.
+func (h *host) worker(ctx context.Context, opts *queue.WorkerOptions) (*queue.Worker, error) {
+	engine, err := h.engine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	removed, err := engine.Sweep(ctx, h.dir.ID)
+	if err != nil {
+		return nil, fmt.Errorf("remove what an earlier run left: %w", err)
+	}
+	if removed > 0 {
+		h.log.InfoContext(ctx, "removed containers that an earlier run left", "count", removed)
+	}
+	driver, err := h.driver(ctx)
+	if err != nil {
+		return nil, err
+	}
+	profile, err := sandbox.FindProfile(h.config.Runner.Profile)
+	if err != nil {
+		return nil, err
+	}
+	grader := runner.New(engine, h.files, &runner.Options{
+		ID: h.dir.ID, Version: version, Profile: profile, Log: h.log,
+		MissingFile: func(err error) bool { return errors.Is(err, store.ErrNotExist) },
+	})
+	opts.Concurrency, opts.NoArchive, opts.Log = h.config.Runner.Concurrency, !h.config.Runner.Archive, h.log
+	return queue.NewWorker(driver, grader, h.files, opts), nil
+}
+
+func (h *host) engine(ctx context.Context) (*dockerengine.Engine, error) {
+	guests, err := dockerengine.BesideProgram()
+	if h.config.Engine.Guest != "" {
+		guests, err = dockerengine.NewGuestFiles(os.DirFS(h.config.Engine.Guest)), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	engine, err := dockerengine.New(ctx, guests, &dockerengine.Options{
+		Host: h.config.Engine.Host, Log: h.log,
+		Pull: dockerengine.PullPolicy{
+			When: dockerengine.PullWhen(h.config.Engine.Pull), MaxAge: h.config.Engine.PullMaxAge, Timeout: h.config.Engine.PullTimeout,
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w\nis Docker running, and may this user use it?", err)
+	}
+	h.onClose(engine.Close)
+	return engine, nil
+}
+
+func (h *host) driver(ctx context.Context) (queue.Driver, error) {
+	if !h.config.usesSQS() {
+		driver, err := h.river.Driver(ctx, h.dir.ID, h.config.Runner.Concurrency)
+		if err != nil {
+			return nil, err
+		}
+		h.onClose(driver.Close)
+		return driver, nil
+	}
+	driver, err := sqsqueue.New(ctx, h.sqsOptions())
+	if err != nil {
+		return nil, err
+	}
+	h.onClose(func() error { driver.Close(); return nil })
+	return driver, nil
+}
+
+// newLogger writes to stderr: text for people, JSON for collectors.
+func newLogger(config *LogConfig, stderr io.Writer) *slog.Logger {
+	level, _ := parseLevel(config.Level) // validated with the configuration
+	opts := &slog.HandlerOptions{Level: level}
+	if config.Format == "text" || config.Format == "" && isTerminal(stderr) {
+		return slog.New(slog.NewTextHandler(stderr, opts))
+	}
+	return slog.New(slog.NewJSONHandler(stderr, opts))
+}
+
+func parseLevel(text string) (slog.Level, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(text)); err != nil {
+		return 0, fmt.Errorf("it must be debug, info, warn or error, found %q", text)
+	}
+	return level, nil
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(file.Fd())
+}

@@ -1,0 +1,228 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/slashgrade/slashgrade/jobspec"
+	"github.com/slashgrade/slashgrade/runner"
+	"github.com/slashgrade/slashgrade/store"
+)
+
+const (
+	// callTimeout bounds each call to a queue or a store that is not a long poll or an archive.
+	callTimeout = 30 * time.Second
+	// archiveTimeout bounds the packing and storing of /grade; a slow store must not hold a slot for ever.
+	archiveTimeout = 5 * time.Minute
+	// answerTries is how often the report is stored and the answer sent before the job goes back.
+	answerTries = 3
+	// maxStored bounds a stored report that is read again: results of 1 MiB, indented.
+	maxStored = 16 << 20
+)
+
+// AnsweredPrefix begins the line of output.log that ends a job's log: after it stand the job's Timestamps as JSON, graded_at too.
+const AnsweredPrefix = "Answered; timestamps "
+
+// delivery is one message in the hands of a worker.
+type delivery struct {
+	*Worker
+	message *Message
+	log     *slog.Logger
+	stored  bool // the report was stored by an earlier delivery
+	telling sync.WaitGroup
+
+	lastLine string // of the job's log, once it is answered
+}
+
+// keep extends the lease until the returned function is called.
+func (d *delivery) keep(ctx context.Context) (stop func()) {
+	lease := d.driver.Lease()
+	if lease <= 0 {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var beating sync.WaitGroup
+	beating.Go(func() {
+		// Twice a lease: one beat may be lost.
+		beats := time.NewTicker(lease / 2)
+		defer beats.Stop()
+		for {
+			select {
+			case <-beats.C:
+				d.extend(ctx, lease/2)
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return func() {
+		cancel()
+		beating.Wait()
+	}
+}
+
+func (d *delivery) extend(ctx context.Context, limit time.Duration) {
+	call, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if err := d.driver.Extend(call, d.message); err != nil && ctx.Err() == nil {
+		d.log.WarnContext(ctx, "lease could not be extended; trying again", "phase", "heartbeat", "err", err)
+	}
+}
+
+// announce tells the platform beside the job that it was taken.
+func (d *delivery) announce(ctx context.Context) {
+	announcer, ok := d.driver.(Announcer)
+	if !ok {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	d.telling.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		if err := announcer.Announce(ctx, d.message); err != nil {
+			d.log.WarnContext(ctx, "the platform could not be told that the job was received", "phase", "announce", "err", err)
+		}
+	})
+}
+
+// storedReport is the report that an earlier delivery of this same message has stored, nil without one.
+func (d *delivery) storedReport(ctx context.Context) *jobspec.Report {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	file, err := d.files.Open(ctx, d.message.Job.Files, jobspec.ResultsName)
+	if err != nil {
+		if !errors.Is(err, store.ErrNotExist) {
+			d.log.WarnContext(ctx, "no look at an earlier report; the job is graded again", "err", err)
+		}
+		return nil
+	}
+	defer func() { _ = file.Close() }()
+	var report jobspec.Report
+	if err := json.NewDecoder(io.LimitReader(file, maxStored)).Decode(&report); err != nil {
+		return nil // a file of somebody else, or cut: the job is graded
+	}
+	if report.JobID != d.message.Job.ID || report.DeliveryID == "" || report.DeliveryID != d.message.Job.DeliveryID {
+		return nil
+	}
+	return &report
+}
+
+// answer stores the report, sends it, and then has the message removed. It returns an error while nobody was answered.
+func (d *delivery) answer(ctx context.Context, grading *runner.Grading) error {
+	d.telling.Wait() // job_received is never sent after the result
+	report := grading.Report
+	if !d.stored && d.message.Job.Files != (jobspec.Location{}) {
+		if err := d.retry(ctx, func(ctx context.Context) error { return d.storeReport(ctx, report) }); err != nil {
+			return fmt.Errorf("store the report: %w", err)
+		}
+	}
+	var gradedAt time.Time
+	err := d.retry(ctx, func(ctx context.Context) error {
+		at, err := d.driver.Complete(ctx, d.message, report)
+		if at.IsZero() {
+			return err
+		}
+		gradedAt = at
+		if err != nil {
+			d.log.WarnContext(ctx, "the job is answered but its message could not be removed; it may come again", "err", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("send the answer: %w", err)
+	}
+	d.record(ctx, grading, gradedAt)
+	return nil
+}
+
+// retry tries a call a few times, with pauses of 0.2 and 1 s: most failures of a queue or a store last for one request.
+func (d *delivery) retry(ctx context.Context, call func(context.Context) error) error {
+	pauses := [answerTries]time.Duration{200 * time.Millisecond, time.Second}
+	for try := 1; ; try++ {
+		limited, cancel := context.WithTimeout(ctx, callTimeout)
+		err := call(limited)
+		cancel()
+		if err == nil || try == answerTries {
+			return err
+		}
+		d.log.WarnContext(ctx, "a step of the answer failed; trying again", "phase", "report", "try", try, "err", err)
+		time.Sleep(pauses[try-1])
+	}
+}
+
+func (d *delivery) storeReport(ctx context.Context, report *jobspec.Report) error {
+	text, err := report.Encode("  ")
+	if err != nil {
+		return err
+	}
+	return d.files.Put(ctx, d.message.Job.Files, jobspec.ResultsName, strings.NewReader(string(text)))
+}
+
+// record keeps the last timestamp, which the answer could not hold, in the log, in the job's log, and in the queue's own record.
+func (d *delivery) record(ctx context.Context, grading *runner.Grading, gradedAt time.Time) {
+	report := grading.Report
+	times := report.Timestamps
+	times.GradedAt = gradedAt
+	times.Settle()
+	text, _ := json.Marshal(times)
+	d.lastLine = AnsweredPrefix + string(text)
+	d.log.InfoContext(ctx, "job answered", "outcome", string(report.Outcome), "succeeded", report.Succeeded,
+		"graded_at", jobspec.FormatTime(times.GradedAt), "timestamps", json.RawMessage(text))
+	if recorder, ok := d.driver.(Recorder); ok {
+		if err := recorder.Record(ctx, d.message, times.GradedAt); err != nil {
+			d.log.WarnContext(ctx, "graded_at could not be recorded", "err", err)
+		}
+	}
+	d.opts.Answered(report)
+}
+
+// keepFiles stores the archive and the log of a job that was answered. Their failure never reruns it.
+func (d *delivery) keepFiles(ctx context.Context, grading *runner.Grading) {
+	at := d.message.Job.Files
+	if d.stored || at == (jobspec.Location{}) {
+		return
+	}
+	if grading.HasArchive() && !d.opts.NoArchive {
+		if err := d.storeArchive(ctx, grading, at); err != nil {
+			d.log.WarnContext(ctx, "the archive could not be stored", "phase", "archive", "err", err)
+			grading.Log.Error("The archive of /grade could not be stored")
+		}
+	}
+	d.storeLog(ctx, grading, at)
+}
+
+// cleanUp removes the container.
+func (d *delivery) cleanUp(ctx context.Context, grading *runner.Grading) {
+	if err := grading.Close(ctx); err != nil {
+		d.log.WarnContext(ctx, "the container could not be removed; the next start will", "phase", "remove", "err", err)
+	}
+}
+
+func (d *delivery) storeLog(ctx context.Context, grading *runner.Grading, at jobspec.Location) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	grading.Log.Info(d.lastLine)
+	if err := d.files.Put(ctx, at, jobspec.OutputName, grading.Log.Reader()); err != nil {
+		d.log.WarnContext(ctx, "the job's log could not be stored", "phase", "log", "err", err)
+	}
+}
+
+// storeArchive streams /grade from the container into the store.
+func (d *delivery) storeArchive(ctx context.Context, grading *runner.Grading, at jobspec.Location) error {
+	ctx, cancel := context.WithTimeout(ctx, archiveTimeout)
+	defer cancel()
+	reader, writer := io.Pipe()
+	var packing sync.WaitGroup
+	packing.Go(func() { _ = writer.CloseWithError(grading.Archive(ctx, writer)) })
+	err := d.files.Put(ctx, at, jobspec.AfterName, reader)
+	_ = reader.CloseWithError(errors.New("the store took no more"))
+	packing.Wait()
+	return err
+}

@@ -1,0 +1,209 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/slashgrade/slashgrade/jobspec"
+	"github.com/slashgrade/slashgrade/runner"
+	"github.com/slashgrade/slashgrade/store"
+)
+
+// maxReceive is the most that one Receive asks for: SQS gives no more at a time.
+const maxReceive = 10
+
+// ErrGivenBack is the cause with which the work context is cancelled when jobs must be given back.
+var ErrGivenBack = errors.New("the runner is stopping; the job is given back")
+
+// Worker is the loop that every queue shares: receive into a free slot, keep the message ours, grade, answer, clean up.
+type Worker struct {
+	driver Driver
+	grader runner.Grader
+	files  store.Files
+	opts   WorkerOptions
+
+	slots chan struct{}
+	jobs  sync.WaitGroup
+	pause backoff
+}
+
+// WorkerOptions are what a Worker may be told.
+type WorkerOptions struct {
+	// Concurrency is how many jobs run at once; at least 1.
+	Concurrency int
+	// NoArchive leaves archive.tar.gz, /grade after the run, out of the store.
+	NoArchive bool
+	// Log takes a line for each job and each failure; nil discards them.
+	Log *slog.Logger
+	// Answered is called after each answer, for progress and tests; nil is nothing.
+	Answered func(*jobspec.Report)
+}
+
+// NewWorker returns a worker that takes jobs from the driver and stores what came of them in files.
+func NewWorker(driver Driver, grader runner.Grader, files store.Files, opts *WorkerOptions) *Worker {
+	w := &Worker{driver: driver, grader: grader, files: files, opts: *opts}
+	w.opts.Concurrency = max(1, w.opts.Concurrency)
+	if w.opts.Log == nil {
+		w.opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if w.opts.Answered == nil {
+		w.opts.Answered = func(*jobspec.Report) {}
+	}
+	w.slots = make(chan struct{}, w.opts.Concurrency)
+	return w
+}
+
+// Run receives and grades until fetch ends, and then returns when every job that was received is finished: answered, or, once work
+// ends too, given back to the queue. Heartbeats and clean-up go on after both have ended.
+func (w *Worker) Run(fetch, work context.Context) {
+	for fetch.Err() == nil {
+		free := w.waitForSlots(fetch)
+		if free == 0 || !w.pause.wait(fetch) {
+			w.releaseSlots(free)
+			break
+		}
+		messages, err := w.driver.Receive(fetch, free)
+		if err != nil && fetch.Err() == nil {
+			w.opts.Log.ErrorContext(fetch, "the queue could not be asked for jobs; trying again", "phase", "receive", "err", err)
+			w.pause.failed()
+		} else if len(messages) > 0 {
+			w.pause.reached()
+		}
+		w.releaseSlots(free - len(messages))
+		for _, m := range messages {
+			w.jobs.Go(func() {
+				defer w.releaseSlots(1)
+				w.handle(work, m)
+			})
+		}
+	}
+	w.jobs.Wait()
+}
+
+// waitForSlots takes at least one slot and as many more as are free now; 0 when ctx has ended.
+func (w *Worker) waitForSlots(ctx context.Context) int {
+	select {
+	case w.slots <- struct{}{}:
+	case <-ctx.Done():
+		return 0
+	}
+	taken := 1
+	for taken < maxReceive {
+		select {
+		case w.slots <- struct{}{}:
+			taken++
+		default:
+			return taken
+		}
+	}
+	return taken
+}
+
+func (w *Worker) releaseSlots(n int) {
+	for range n {
+		<-w.slots
+	}
+}
+
+// handle is one message from its receipt to its clean-up.
+func (w *Worker) handle(work context.Context, m *Message) {
+	task := &delivery{Worker: w, message: m, log: w.opts.Log.With("job_id", m.Job.ID, "delivery_id", m.Job.DeliveryID)}
+	lasting := context.WithoutCancel(work)
+	stop := task.keep(lasting)
+	grading, err := task.grade(work)
+	if err == nil {
+		err = task.answer(lasting, grading)
+	}
+	stop()
+	if err != nil {
+		task.giveBack(lasting, err)
+	} else {
+		task.keepFiles(lasting, grading)
+	}
+	if grading != nil {
+		task.cleanUp(lasting, grading)
+	}
+}
+
+// grade returns what came of the job, without running it where that is known already.
+func (d *delivery) grade(work context.Context) (*runner.Grading, error) {
+	if d.message.Refusal != nil {
+		return runner.Refused(d.message.Job, d.message.Refusal.Reason), nil
+	}
+	if d.message.Redelivered {
+		if report := d.storedReport(work); report != nil {
+			d.log.InfoContext(work, "the job came again and is answered from its stored report")
+			d.stored = true
+			return runner.NewGrading(report), nil
+		}
+	}
+	d.announce(work)
+	grading, err := d.grader.Grade(work, d.message.Job)
+	if err != nil {
+		return nil, fmt.Errorf("grade: %w", err)
+	}
+	return grading, nil
+}
+
+// giveBack leaves the job to another try. A failure of ours also slows this worker down: one whose engine is broken must not
+// empty the queue.
+func (d *delivery) giveBack(ctx context.Context, why error) {
+	if errors.Is(why, ErrGivenBack) {
+		d.log.InfoContext(ctx, "job given back to the queue", "err", why)
+	} else {
+		d.log.ErrorContext(ctx, "job failed on our side and goes back to the queue", "err", why)
+		d.pause.failed()
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := d.driver.Release(ctx, d.message); err != nil {
+		d.log.WarnContext(ctx, "job could not be given back; it comes back when its lease ends", "err", err)
+	}
+}
+
+// backoff slows down after failures of ours in a row: 1, 2, 4, … 30 seconds.
+type backoff struct {
+	mu    sync.Mutex
+	until time.Time
+	delay time.Duration
+}
+
+const (
+	firstDelay = time.Second
+	maxDelay   = 30 * time.Second
+)
+
+func (b *backoff) failed() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.delay = min(max(firstDelay, 2*b.delay), maxDelay)
+	b.until = time.Now().Add(b.delay)
+}
+
+func (b *backoff) reached() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if time.Now().After(b.until) {
+		b.delay = 0
+	}
+}
+
+// wait waits until the delay is over and says whether ctx is still alive.
+func (b *backoff) wait(ctx context.Context) bool {
+	b.mu.Lock()
+	left := time.Until(b.until)
+	b.mu.Unlock()
+	if left <= 0 {
+		return ctx.Err() == nil
+	}
+	select {
+	case <-time.After(left):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,72 @@
+// Package runner grades one job: it prepares a container, runs the grader in it, and turns what came of it into a Report.
+//
+// # Three outcomes
+//
+// What the student's code did (a wrong answer, a time-out, no results) and what is wrong with the job itself (no such image, an archive
+// that cannot be unpacked) are Reports. What failed on our side (the engine, the store) is an error: nothing is answered and the job
+// goes back to its queue. A container that is lost while its engine lives is the student's outcome, or a student could make a job
+// that every host tries again.
+package runner
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/slashgrade/slashgrade/jobspec"
+	"github.com/slashgrade/slashgrade/runner/sandbox"
+)
+
+// Grader grades a job. The error is ours: the job did not get a fair run and may be tried again. Decorators implement it too.
+type Grader interface {
+	Grade(ctx context.Context, job *jobspec.Job) (*Grading, error)
+}
+
+// Files is where the archive of a job is read from. An error that [MissingFile] knows says that it is not there and never will be.
+type Files interface {
+	Open(ctx context.Context, at jobspec.Location, name string) (io.ReadCloser, error)
+}
+
+// Grading is a job that has been graded: its report, its log, and its container, from which /grade can still be had until Close.
+type Grading struct {
+	Report *jobspec.Report
+	Log    *OutputLog
+
+	session *sandbox.Session // nil where no container is left
+	limit   int64            // of the archive's files
+}
+
+// NewGrading is the grading of a job that never ran.
+func NewGrading(report *jobspec.Report) *Grading {
+	return &Grading{Report: report, Log: NewOutputLog()}
+}
+
+// errNoArchive says that the container is gone or never was.
+var errNoArchive = errors.New("there is no container to take /grade from")
+
+// HasArchive says whether there is a container to take /grade from.
+func (g *Grading) HasArchive() bool { return g.session != nil }
+
+// Archive writes /grade as the job left it to w, a gzip'd tar. What was left out of it is logged.
+func (g *Grading) Archive(ctx context.Context, w io.Writer) error {
+	if g.session == nil {
+		return errNoArchive
+	}
+	skipped, err := g.session.Archive(ctx, w, g.limit)
+	for _, entry := range skipped {
+		g.Log.Info("Left out of the archive: " + entry)
+	}
+	return err
+}
+
+// Close ends and removes the container. It may be called again after an error.
+func (g *Grading) Close(ctx context.Context) error {
+	if g.session == nil {
+		return nil
+	}
+	err := g.session.Close(ctx)
+	if err == nil {
+		g.session = nil
+	}
+	return err
+}

@@ -1,0 +1,108 @@
+package dockerengine
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/go-units"
+	"github.com/slashgrade/slashgrade/runner/sandbox"
+	"github.com/slashgrade/slashgrade/runner/sandbox/guest"
+)
+
+// guestProcesses is what the guest's own threads add to the profile's process limit.
+const guestProcesses = 32
+
+// maxLabel bounds the job's ID in a label; it is opaque and may be long.
+const maxLabel = 256
+
+// containerConfig is the part of the container that travels with it.
+func containerConfig(spec *sandbox.Spec) *container.Config {
+	job := spec.Job
+	if len(job) > maxLabel {
+		job = job[:maxLabel]
+	}
+	return &container.Config{
+		Image:           spec.Image.ID,
+		User:            "0:0", // the guest; the job's user is its business
+		Entrypoint:      []string{guest.Program},
+		Cmd:             []string{},
+		WorkingDir:      "/",
+		AttachStdin:     true,
+		AttachStdout:    true,
+		AttachStderr:    true,
+		OpenStdin:       true,
+		StdinOnce:       true, // the end of the runner's stream ends the guest
+		NetworkDisabled: !spec.Networking,
+		Healthcheck:     &container.HealthConfig{Test: []string{"NONE"}},
+		StopSignal:      "SIGKILL",
+		Labels:          map[string]string{LabelRunner: spec.Runner, LabelJob: strings.ToValidUTF8(job, "")},
+	}
+}
+
+// hostConfig is the policy, as the engine takes it.
+func hostConfig(spec *sandbox.Spec, guestVolume string) *container.HostConfig {
+	const cpuPeriod = 100_000 // microseconds, the kernel's default
+	profile := spec.Profile
+	memory := profile.ContainerBytes(spec.Image)
+	processes := profile.Processes + guestProcesses
+	network := container.NetworkMode("none")
+	if spec.Networking {
+		network = "bridge"
+	}
+	return &container.HostConfig{
+		NetworkMode: network,
+		// json-file would write a job's whole output to the host's disk.
+		LogConfig:      container.LogConfig{Type: "none"},
+		IpcMode:        "private",
+		ShmSize:        profile.SharedBytes,
+		ReadonlyRootfs: profile.ReadOnly,
+		Runtime:        profile.Runtime,
+		CapDrop:        []string{"ALL"},
+		CapAdd:         capabilities(profile),
+		SecurityOpt:    []string{"no-new-privileges", "seccomp=" + sandbox.Seccomp()},
+		Tmpfs:          tmpfs(spec),
+		Mounts: []mount.Mount{{
+			Type: mount.TypeVolume, Source: guestVolume, Target: guest.Path, ReadOnly: true,
+			VolumeOptions: &mount.VolumeOptions{NoCopy: true},
+		}},
+		Resources: container.Resources{
+			Memory:     memory,
+			MemorySwap: memory, // equal: no swap
+			CPUPeriod:  cpuPeriod,
+			CPUQuota:   int64(profile.CPUs * cpuPeriod),
+			PidsLimit:  &processes,
+			Ulimits: []*units.Ulimit{
+				{Name: "core"},
+				{Name: "nofile", Soft: profile.OpenFiles, Hard: profile.OpenFiles},
+			},
+		},
+	}
+}
+
+// capabilities are the guest's and the profile's; the guest keeps the job to the profile's.
+func capabilities(profile *sandbox.Profile) []string {
+	var names []string
+	for _, capability := range append(sandbox.GuestCapabilities(), profile.Capabilities...) {
+		names = append(names, capability.Name)
+	}
+	return names
+}
+
+func tmpfs(spec *sandbox.Spec) map[string]string {
+	mounts := map[string]string{}
+	for _, folder := range spec.Profile.Tmpfs(spec.Image) {
+		options := fmt.Sprintf("rw,exec,nosuid,nodev,size=%d", folder.Bytes)
+		if folder.Inodes > 0 {
+			options += fmt.Sprintf(",nr_inodes=%d", folder.Inodes)
+		}
+		if folder.Path == guest.Root {
+			options += ",mode=0755"
+		} else {
+			options += ",mode=1777"
+		}
+		mounts[folder.Path] = options
+	}
+	return mounts
+}

@@ -1,0 +1,194 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/slashgrade/slashgrade/runner/sandbox/guest"
+)
+
+// MaxResults is the most that results.json may hold: PrairieLearn's limit of 1 MiB. A file of exactly that size is taken.
+const MaxResults = 1 << 20
+
+// resultsTimeout bounds the reading of results.json, of which nothing but 1 MiB of memory can be slow.
+const resultsTimeout = 30 * time.Second
+
+// Command is what Run runs.
+type Command struct {
+	Argv      []string
+	Env       []string // KEY=value
+	Timeout   time.Duration
+	MaxOutput int64 // bytes of output that are passed on
+}
+
+// Ending is how a job ended. Exactly one of Ended, NotStarted and Lost is set.
+type Ending struct {
+	Ended      *guest.Ended
+	NotStarted string // why the entrypoint could not be started, in words that may be shown to a student
+	// Lost says that the container was gone without an end of its own while the engine lived: a job that ended the guest, or
+	// memory exhaustion that did. State is then the engine's word.
+	Lost  bool
+	State *State
+	// Overdue says that the guest did not end the job in time and the runner ended the container.
+	Overdue bool
+
+	// StartedAt and FinishedAt are on the host's clock; StartedAt is when "go" was sent if the entrypoint did not start.
+	StartedAt, FinishedAt time.Time
+
+	// Results and what became of them, where the entrypoint ended with status 0.
+	Results    []byte
+	ResultsEnd *guest.ResultsEnd
+}
+
+// Run runs the command and returns how it ended. The output function is called with pieces of both streams in order, from another
+// goroutine but not after Run has returned. An error means that the job did not get a fair run: the context ended (with its cause),
+// the guest was lost before it was told to go, or the engine did not answer.
+func (s *Session) Run(ctx context.Context, command *Command, output func(guest.Stream, []byte)) (*Ending, error) {
+	s.listenTo(output, command.MaxOutput)
+	defer s.listenTo(nil, 0)
+	order := guest.Start{
+		Argv: command.Argv, Env: command.Env, Dir: s.spec.Image.Dir, Capabilities: s.spec.Profile.CapabilityNumbers(),
+		Timeout: command.Timeout, MaxOutput: command.MaxOutput, MaxResults: MaxResults, MaxDisk: s.spec.Profile.DiskBytes,
+	}
+	ending := &Ending{StartedAt: time.Now()}
+	if err := s.out.WriteJSON(guest.KindStart, order); err != nil {
+		return nil, fmt.Errorf("tell the job to go: %w: %w", ErrGuestLost, err)
+	}
+	err := s.follow(ctx, ending, command.Timeout)
+	if ending.FinishedAt.IsZero() {
+		ending.FinishedAt = time.Now()
+	}
+	if err == nil || ctx.Err() != nil {
+		return ending, err
+	}
+	return s.mourn(ctx, ending, command.Timeout, err)
+}
+
+func (s *Session) listenTo(output func(guest.Stream, []byte), limit int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.output, s.left = output, limit
+}
+
+// follow takes the guest's frames from "go" to the end.
+func (s *Session) follow(ctx context.Context, ending *Ending, timeout time.Duration) error {
+	sent := ending.StartedAt
+	frame, err := s.expect(ctx, startTimeout, guest.KindStarted, guest.KindNotStarted)
+	if err != nil {
+		return err
+	}
+	if frame.Kind == guest.KindNotStarted {
+		var not guest.NotStarted
+		err := frame.Decode(&not)
+		ending.NotStarted = not.Reason
+		return err
+	}
+	var started guest.Started
+	if err := frame.Decode(&started); err != nil {
+		return err
+	}
+	ending.StartedAt = s.hostTime(started.UnixNano, sent)
+	frame, err = s.expect(ctx, timeout+endGrace, guest.KindEnded)
+	if err != nil {
+		return err
+	}
+	var ended guest.Ended
+	if err := frame.Decode(&ended); err != nil {
+		return err
+	}
+	if ended.Status < 0 || ended.Status > 255 || ended.Signal < 0 || ended.Signal > 64 {
+		return fmt.Errorf("the guest told of an impossible exit status %d, signal %d", ended.Status, ended.Signal)
+	}
+	ending.Ended = &ended
+	ending.FinishedAt = s.hostTime(ended.UnixNano, ending.StartedAt)
+	if ended.Status != 0 || ended.Survivors || ended.TimedOut || ended.Cancelled || ended.DiskFull {
+		return nil
+	}
+	return s.takeResults(ctx, ending)
+}
+
+func (s *Session) hostTime(guestNanos int64, from time.Time) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clock.host(guestNanos, from, time.Now())
+}
+
+func (s *Session) takeResults(ctx context.Context, ending *Ending) error {
+	frame, err := s.expect(ctx, resultsTimeout, guest.KindResultsEnd)
+	if err != nil {
+		return err
+	}
+	var end guest.ResultsEnd
+	if err := frame.Decode(&end); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ending.ResultsEnd, ending.Results = &end, s.results
+	return nil
+}
+
+// mourn decides what a guest means that was lost after "go": while the engine answers, it is the job's own outcome, or a student
+// could make a job that every host tries again.
+func (s *Session) mourn(ctx context.Context, ending *Ending, timeout time.Duration, lost error) (*Ending, error) {
+	state, err := s.lastState(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("the guest was lost and the engine does not answer: %w: %w", lost, err)
+	}
+	ending.Ended, ending.Lost, ending.State = nil, true, state
+	ending.Overdue = state.Running && time.Since(ending.StartedAt) > timeout
+	return ending, nil
+}
+
+// lastState asks for the container's state until it has ended: its stream ends a little before the engine has noticed.
+func (s *Session) lastState(ctx context.Context) (*State, error) {
+	const tries, pause = 20, 50 * time.Millisecond
+	for try := 1; ; try++ {
+		state, err := s.container.State(ctx)
+		if err != nil || !state.Running || try == tries || !s.silent() {
+			return state, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// silent says whether the guest's stream has ended.
+func (s *Session) silent() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err != nil
+}
+
+// Archive writes /grade as the job left it to w as a gzip'd tar of at most limit bytes of files, and returns what was left out.
+func (s *Session) Archive(ctx context.Context, w io.Writer, limit int64) ([]string, error) {
+	s.archiveTo(w)
+	defer s.archiveTo(nil)
+	if err := s.out.WriteJSON(guest.KindCollect, guest.Collect{MaxBytes: limit}); err != nil {
+		return nil, fmt.Errorf("ask for the archive: %w", err)
+	}
+	frame, err := s.expect(ctx, unpackTimeout, guest.KindArchiveEnd)
+	if err != nil {
+		return nil, fmt.Errorf("take the archive: %w", err)
+	}
+	var end guest.ArchiveEnd
+	if err := frame.Decode(&end); err != nil {
+		return nil, err
+	}
+	if end.Error != "" {
+		return end.Skipped, errors.New("pack /grade: " + end.Error)
+	}
+	return end.Skipped, nil
+}
+
+func (s *Session) archiveTo(w io.Writer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.archive = w
+}

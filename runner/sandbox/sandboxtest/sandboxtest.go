@@ -1,0 +1,164 @@
+// Package sandboxtest is the suite that every engine passes: what a job may rely on and what it cannot break, tried in real
+// containers.
+package sandboxtest
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slashgrade/slashgrade/internal/testenv"
+	"github.com/slashgrade/slashgrade/runner/sandbox"
+	"github.com/slashgrade/slashgrade/runner/sandbox/guest"
+)
+
+// Bench runs jobs on one engine.
+type Bench struct {
+	Engine  sandbox.Engine
+	Profile *sandbox.Profile // nil is the default profile
+	Runner  string
+}
+
+// Job is one run: a shell script as /grade/tests/run.sh beside what else the archive holds.
+type Job struct {
+	Script     string
+	Files      []File
+	Archive    []byte // in place of Script and Files
+	Argv       []string
+	Env        []string
+	Timeout    time.Duration // 0 is 20 s
+	MaxOutput  int64         // 0 is 1 MiB
+	Networking bool
+	Image      string // "" is testenv.Image
+	Profile    *sandbox.Profile
+}
+
+// File is an entry of the archive.
+type File struct {
+	Name    string
+	Content string
+	Mode    int64 // 0 is 0644
+	Link    string
+	Type    byte // 0 is a regular file
+}
+
+// Run is what came of a job.
+type Run struct {
+	*sandbox.Ending
+	Output  string
+	Session *sandbox.Session // still open, until the test ends
+}
+
+// Pack makes a gzip'd tar of the files.
+func Pack(tb testing.TB, files ...File) []byte {
+	tb.Helper()
+	var buffer bytes.Buffer
+	zipped := gzip.NewWriter(&buffer)
+	archive := tar.NewWriter(zipped)
+	for _, file := range files {
+		header := &tar.Header{
+			Name: file.Name, Mode: file.Mode, Size: int64(len(file.Content)), Linkname: file.Link, Typeflag: file.Type,
+		}
+		if header.Mode == 0 {
+			header.Mode = 0o644
+		}
+		if header.Typeflag == 0 {
+			header.Typeflag = tar.TypeReg
+		}
+		if err := archive.WriteHeader(header); err != nil {
+			tb.Fatal(err)
+		}
+		if _, err := io.WriteString(archive, file.Content); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if err := archive.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	if err := zipped.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return buffer.Bytes()
+}
+
+// Open opens a session for the job, which is closed when the test ends.
+func (b *Bench) Open(tb testing.TB, job *Job) *sandbox.Session {
+	tb.Helper()
+	ctx := tb.Context()
+	name := job.Image
+	if name == "" {
+		name = testenv.Image
+	}
+	image, err := b.Engine.Image(ctx, name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	session, err := sandbox.Open(ctx, b.Engine, &sandbox.Spec{
+		Image: image, Profile: b.profile(job), Networking: job.Networking, Runner: b.Runner, Job: tb.Name(),
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		if err := session.Close(ctx); err != nil {
+			tb.Errorf("close the session: %v", err)
+		}
+	})
+	return session
+}
+
+func (b *Bench) profile(job *Job) *sandbox.Profile {
+	switch {
+	case job.Profile != nil:
+		return job.Profile
+	case b.Profile != nil:
+		return b.Profile
+	default:
+		return sandbox.Profiles()[sandbox.PrairieLearn]
+	}
+}
+
+// Unpack opens a session and fills its /grade.
+func (b *Bench) Unpack(tb testing.TB, job *Job) (*sandbox.Session, error) {
+	tb.Helper()
+	session := b.Open(tb, job)
+	archive := job.Archive
+	if archive == nil {
+		files := append([]File{{Name: "./tests/run.sh", Content: "#!/bin/sh\n" + job.Script}}, job.Files...)
+		archive = Pack(tb, files...)
+	}
+	_, err := session.Unpack(tb.Context(), bytes.NewReader(archive), "/grade/tests/run.sh")
+	return session, err
+}
+
+// Run runs the job to its end.
+func (b *Bench) Run(tb testing.TB, job *Job) *Run {
+	tb.Helper()
+	session, err := b.Unpack(tb, job)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	command := &sandbox.Command{Argv: job.Argv, Env: job.Env, Timeout: job.Timeout, MaxOutput: job.MaxOutput}
+	if command.Argv == nil {
+		command.Argv = []string{"/grade/tests/run.sh"}
+	}
+	if command.Timeout == 0 {
+		command.Timeout = 20 * time.Second
+	}
+	if command.MaxOutput == 0 {
+		command.MaxOutput = 1 << 20
+	}
+	var output strings.Builder
+	ending, err := session.Run(tb.Context(), command, func(_ guest.Stream, chunk []byte) { output.Write(chunk) })
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return &Run{Ending: ending, Output: output.String(), Session: session}
+}

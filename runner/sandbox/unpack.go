@@ -1,0 +1,111 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/slashgrade/slashgrade/runner/sandbox/guest"
+)
+
+// unpackTimeout bounds the time from the first byte of an archive to a filled /grade. The slowest that was seen took 30 s for 500 MB.
+const unpackTimeout = 5 * time.Minute
+
+// Unpack streams a gzip'd tar into /grade, which then belongs to the job's user, and makes executable, a path below /grade, so. The
+// error is a *RefusedError if the archive is at fault, a *SourceError if its reader is; every other one is ours.
+func (s *Session) Unpack(ctx context.Context, archive io.Reader, executable string) (*guest.Ready, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, unpackTimeout, errors.New("the archive took too long to unpack"))
+	defer cancel()
+	order := guest.Prepare{
+		User: s.user(), Executable: executable,
+		MaxBytes: s.spec.Profile.GradeBytes, MaxEntries: int(s.spec.Profile.GradeInodes),
+	}
+	if err := s.out.WriteJSON(guest.KindPrepare, order); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrGuestLost, err)
+	}
+	refused, err := s.sendFiles(archive)
+	if err != nil {
+		return nil, err
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	frame, err := s.expect(ctx, unpackTimeout, guest.KindReady, guest.KindRefused)
+	if err != nil {
+		return nil, fmt.Errorf("unpack the archive: %w", err)
+	}
+	return readiness(frame)
+}
+
+func (s *Session) user() string {
+	if s.spec.Profile.User != "" {
+		return s.spec.Profile.User
+	}
+	return s.spec.Image.User
+}
+
+// sendFiles sends the archive. It stops early when the guest refuses it in the middle.
+func (s *Session) sendFiles(archive io.Reader) (*RefusedError, error) {
+	chunk := make([]byte, guest.MaxChunk)
+	for {
+		n, readErr := archive.Read(chunk)
+		if err := s.out.Write(guest.KindFiles, chunk[:n]); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrGuestLost, err)
+		}
+		if errors.Is(readErr, io.EOF) {
+			break
+		}
+		if readErr != nil {
+			return nil, &SourceError{Err: readErr}
+		}
+		if refusal, err := s.refusedEarly(); refusal != nil || err != nil {
+			return refusal, err
+		}
+	}
+	if err := s.out.Write(guest.KindFilesEnd); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrGuestLost, err)
+	}
+	return nil, nil
+}
+
+// refusedEarly looks whether the guest has refused what it has got so far.
+func (s *Session) refusedEarly() (*RefusedError, error) {
+	select {
+	case frame, open := <-s.replies:
+		if !open {
+			return nil, s.lost()
+		}
+		checked, err := s.check(frame, []guest.Kind{guest.KindRefused})
+		if err != nil {
+			return nil, err
+		}
+		return refusal(checked)
+	default:
+		return nil, nil
+	}
+}
+
+func readiness(frame *guest.Frame) (*guest.Ready, error) {
+	if frame.Kind == guest.KindRefused {
+		refused, err := refusal(frame)
+		if err != nil {
+			return nil, err
+		}
+		return nil, refused
+	}
+	var ready guest.Ready
+	if err := frame.Decode(&ready); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrGuestLost, err)
+	}
+	return &ready, nil
+}
+
+func refusal(frame *guest.Frame) (*RefusedError, error) {
+	var refused guest.Refused
+	if err := frame.Decode(&refused); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrGuestLost, err)
+	}
+	return &RefusedError{Reason: refused.Reason}, nil
+}

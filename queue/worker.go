@@ -138,7 +138,7 @@ func (d *delivery) grade(work context.Context) (*runner.Grading, error) {
 		if report := d.storedReport(work); report != nil {
 			d.log.InfoContext(work, "the job came again and is answered from its stored report")
 			d.stored = true
-			return runner.NewGrading(report), nil
+			return runner.NewGrading(report, nil), nil
 		}
 	}
 	d.announce(work)

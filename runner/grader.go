@@ -32,27 +32,37 @@ type Grading struct {
 	Report *jobspec.Report
 	Log    *OutputLog
 
-	session *sandbox.Session // nil where no container is left
-	limit   int64            // of the archive's files
+	container Container // nil where none is left
+	limit     int64     // of the archive's files
 }
 
-// NewGrading is the grading of a job that never ran.
-func NewGrading(report *jobspec.Report) *Grading {
-	return &Grading{Report: report, Log: NewOutputLog()}
+// Container is what is left of a job that ran.
+type Container interface {
+	// Archive writes /grade to w, a gzip'd tar of at most limit bytes of files, and returns what was left out.
+	Archive(ctx context.Context, w io.Writer, limit int64) (skipped []string, err error)
+	// Close ends and removes the container.
+	Close(ctx context.Context) error
+}
+
+var _ Container = (*sandbox.Session)(nil)
+
+// NewGrading is the grading of a job with the container that it ran in, nil for a job that never ran.
+func NewGrading(report *jobspec.Report, container Container) *Grading {
+	return &Grading{Report: report, Log: NewOutputLog(), container: container}
 }
 
 // errNoArchive says that the container is gone or never was.
 var errNoArchive = errors.New("there is no container to take /grade from")
 
 // HasArchive says whether there is a container to take /grade from.
-func (g *Grading) HasArchive() bool { return g.session != nil }
+func (g *Grading) HasArchive() bool { return g.container != nil }
 
 // Archive writes /grade as the job left it to w, a gzip'd tar. What was left out of it is logged.
 func (g *Grading) Archive(ctx context.Context, w io.Writer) error {
-	if g.session == nil {
+	if g.container == nil {
 		return errNoArchive
 	}
-	skipped, err := g.session.Archive(ctx, w, g.limit)
+	skipped, err := g.container.Archive(ctx, w, g.limit)
 	for _, entry := range skipped {
 		g.Log.Info("Left out of the archive: " + entry)
 	}
@@ -61,12 +71,12 @@ func (g *Grading) Archive(ctx context.Context, w io.Writer) error {
 
 // Close ends and removes the container. It may be called again after an error.
 func (g *Grading) Close(ctx context.Context) error {
-	if g.session == nil {
+	if g.container == nil {
 		return nil
 	}
-	err := g.session.Close(ctx)
+	err := g.container.Close(ctx)
 	if err == nil {
-		g.session = nil
+		g.container = nil
 	}
 	return err
 }

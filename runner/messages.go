@@ -133,7 +133,7 @@ func Refused(job *jobspec.Job, reason string) *Grading {
 	times := Timestamps(job)
 	times.StartedAt, times.FinishedAt = now, now
 	report.Stamp(times)
-	grading := NewGrading(report)
+	grading := NewGrading(report, nil)
 	grading.Log.Error(report.Message)
 	return grading
 }

@@ -56,6 +56,7 @@ type attempt struct {
 	*Runner
 	job     *jobspec.Job
 	grading *Grading
+	session *sandbox.Session
 	report  *jobspec.Report
 	image   *sandbox.Image
 	times   jobspec.Timestamps
@@ -63,7 +64,7 @@ type attempt struct {
 
 // Grade implements [Grader].
 func (r *Runner) Grade(ctx context.Context, job *jobspec.Job) (*Grading, error) {
-	a := &attempt{Runner: r, job: job, grading: NewGrading(NewReport(job)), times: Timestamps(job)}
+	a := &attempt{Runner: r, job: job, grading: NewGrading(NewReport(job), nil), times: Timestamps(job)}
 	a.report = a.grading.Report
 	a.report.Runner = "slashgrade/" + r.opts.Version + " " + r.opts.ID
 	a.grading.limit = r.opts.Profile.GradeBytes
@@ -181,7 +182,7 @@ func (a *attempt) openContainer(ctx context.Context) (pull, failed error) {
 	if err != nil {
 		return nil, err
 	}
-	a.grading.session = session
+	a.session, a.grading.container = session, session
 	return nil, nil
 }
 
@@ -195,7 +196,7 @@ func (a *attempt) unpack(ctx context.Context, archive io.Reader) (*failure, erro
 	if len(a.job.Entrypoint) > 0 {
 		executable = a.job.Entrypoint[0]
 	}
-	ready, err := a.grading.session.Unpack(ctx, archive, executable)
+	ready, err := a.session.Unpack(ctx, archive, executable)
 	if refused, ok := errors.AsType[*sandbox.RefusedError](err); ok {
 		return setupFailure(a.job.Image, nil, refused), nil
 	}
@@ -211,7 +212,7 @@ func (a *attempt) run(ctx context.Context) (*failure, error) {
 		Argv: a.argv(), Env: a.environment(), Timeout: a.job.Timeout, MaxOutput: MaxLog,
 	}
 	a.grading.Log.Info("Running " + quoteAll(command.Argv) + ", time limit " + jobspec.FormatSeconds(a.job.Timeout) + " s")
-	ending, err := a.grading.session.Run(ctx, command, a.grading.Log.Write)
+	ending, err := a.session.Run(ctx, command, a.grading.Log.Write)
 	if err != nil {
 		return nil, fmt.Errorf("run job %s: %w", a.job.ID, err)
 	}

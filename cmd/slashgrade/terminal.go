@@ -250,7 +250,7 @@ func firstMessage(report *jobspec.Report, r *results) string {
 	}
 	for _, test := range r.Tests {
 		if test.Points != nil && test.MaxPoints != nil && *test.Points < *test.MaxPoints {
-			return test.Name + ": " + strings.TrimSpace(test.Message)
+			return strings.TrimSuffix(test.Name+": "+strings.TrimSpace(test.Message), ": ")
 		}
 	}
 	return ""

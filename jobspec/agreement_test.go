@@ -84,8 +84,8 @@ func TestSchemaAgreesWithLimits(t *testing.T) {
 
 func jsonKeys(of reflect.Type) []string {
 	var keys []string
-	for i := range of.NumField() {
-		if name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ","); name != "-" {
+	for field := range of.Fields() {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "-" {
 			keys = append(keys, name)
 		}
 	}

@@ -70,15 +70,15 @@ func ExampleGradeDir_WriteArchive() {
 
 // archived is the directory's archive: contents by name. Folders end in "/", executable files in "*", links in "@" with the target as
 // contents.
-func archived(t testing.TB, dir *jobspec.GradeDir) map[string]string {
-	t.Helper()
+func archived(tb testing.TB, dir *jobspec.GradeDir) map[string]string {
+	tb.Helper()
 	var archive bytes.Buffer
 	if err := dir.WriteArchive(&archive); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	compressed, err := gzip.NewReader(&archive)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	entries := make(map[string]string)
 	for reader := tar.NewReader(compressed); ; {
@@ -87,11 +87,11 @@ func archived(t testing.TB, dir *jobspec.GradeDir) map[string]string {
 			return entries
 		}
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		contents, err := io.ReadAll(reader)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		name := header.Name
 		switch {
@@ -101,7 +101,7 @@ func archived(t testing.TB, dir *jobspec.GradeDir) map[string]string {
 			name += "*"
 		}
 		if header.Uid != 0 || header.Gid != 0 || header.Uname != "" || !header.ModTime.Equal(time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)) {
-			t.Errorf("%s: owner %d:%d %q, time %s", name, header.Uid, header.Gid, header.Uname, header.ModTime)
+			tb.Errorf("%s: owner %d:%d %q, time %s", name, header.Uid, header.Gid, header.Uname, header.ModTime)
 		}
 		entries[name] = string(contents)
 	}

@@ -1,63 +1,49 @@
 package jobspec
 
-import "unicode/utf16"
+import (
+	"encoding/base64"
+	"unicode/utf16"
+)
 
 // lenientBase64 decodes as Node's Buffer.from(text, "base64") does, which platforms and their elements rely on: both alphabets, with
 // or without padding, everything else skipped, the end at the first "=". Node looks at the low byte of each UTF-16 unit only, and so
 // does this.
 func lenientBase64(text string) []byte {
-	out := make([]byte, 0, len(text)/4*3+3)
-	var group uint32
-	digits := 0
+	digits := make([]byte, 0, len(text))
 	for _, c := range lowBytes(text) {
 		if c == '=' {
 			break
 		}
-		value, ok := base64Digit(c)
-		if !ok {
-			continue
-		}
-		group, digits = group<<6|uint32(value), digits+1
-		if digits == 4 {
-			out = append(out, byte(group>>16), byte(group>>8), byte(group))
-			group, digits = 0, 0
+		if digit, ok := standardDigit(c); ok {
+			digits = append(digits, digit)
 		}
 	}
-	switch digits { // a single digit has too few bits for a byte and is dropped
-	case 2:
-		out = append(out, byte(group>>4))
-	case 3:
-		out = append(out, byte(group>>10), byte(group>>2))
+	if len(digits)%4 == 1 { // too few bits for a byte
+		digits = digits[:len(digits)-1]
 	}
-	return out
+	decoded := make([]byte, base64.RawStdEncoding.DecodedLen(len(digits)))
+	n, _ := base64.RawStdEncoding.Decode(decoded, digits) // it has nothing left to refuse
+	return decoded[:n]
 }
 
 // lowBytes are the low bytes of the text's UTF-16 units.
 func lowBytes(text string) []byte {
 	units := make([]byte, 0, len(text))
-	for _, r := range text {
-		if r <= 0xFFFF {
-			units = append(units, byte(r))
-			continue
-		}
-		high, low := utf16.EncodeRune(r)
-		units = append(units, byte(high), byte(low))
+	for _, unit := range utf16.Encode([]rune(text)) {
+		units = append(units, byte(unit&0xFF))
 	}
 	return units
 }
 
-func base64Digit(c byte) (value byte, ok bool) {
+// standardDigit is the character in the standard alphabet, false for one that is no digit in either.
+func standardDigit(c byte) (digit byte, ok bool) {
 	switch {
-	case 'A' <= c && c <= 'Z':
-		return c - 'A', true
-	case 'a' <= c && c <= 'z':
-		return c - 'a' + 26, true
-	case '0' <= c && c <= '9':
-		return c - '0' + 52, true
-	case c == '+' || c == '-':
-		return 62, true
-	case c == '/' || c == '_':
-		return 63, true
+	case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '+', c == '/':
+		return c, true
+	case c == '-':
+		return '+', true
+	case c == '_':
+		return '/', true
 	}
 	return 0, false
 }

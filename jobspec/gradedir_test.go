@@ -3,6 +3,8 @@ package jobspec_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -26,9 +28,7 @@ func ExampleNewGradeDir() {
 // emptyFolders are in every /grade.
 func emptyFolders(more map[string]string) map[string]string {
 	want := map[string]string{"data/": "", "serverFilesCourse/": "", "shared/": "", "student/": "", "tests/": ""}
-	for name, contents := range more {
-		want[name] = contents
-	}
+	maps.Copy(want, more)
 	return want
 }
 
@@ -42,59 +42,80 @@ func TestNewGradeDir(t *testing.T) {
 	}{
 		{"nothing", nil, jobspec.Options{}, `{}`, emptyFolders(nil)},
 		{
-			"tests", map[string]string{"q/tests/a": "1", "q/tests/.hidden": "2", "q/tests/sub/run*": "3", "q/info.json": "{}", "q/server.py": ""},
-			jobspec.Options{}, `{}`,
+			"tests",
+			map[string]string{"q/tests/a": "1", "q/tests/.hidden": "2", "q/tests/sub/run*": "3", "q/info.json": "{}", "q/server.py": ""},
+			jobspec.Options{},
+			`{}`,
 			emptyFolders(map[string]string{"tests/a": "1", "tests/.hidden": "2", "tests/sub/": "", "tests/sub/run*": "3"}),
 		},
 		{
-			"course files", map[string]string{"serverFilesCourse/a/b/c": "1", "serverFilesCourse/a/d": "2", "serverFilesCourse/e*": "3", "serverFilesCourse/f": "4"},
-			jobspec.Options{ServerFilesCourse: []string{"a/b", "e"}}, `{}`,
+			"course files",
+			map[string]string{"serverFilesCourse/a/b/c": "1", "serverFilesCourse/a/d": "2", "serverFilesCourse/e*": "3", "serverFilesCourse/f": "4"},
+			jobspec.Options{ServerFilesCourse: []string{"a/b", "e"}},
+			`{}`,
 			emptyFolders(map[string]string{
 				"serverFilesCourse/a/": "", "serverFilesCourse/a/b/": "", "serverFilesCourse/a/b/c": "1", "serverFilesCourse/e*": "3",
 				"shared/a/": "", "shared/a/b/": "", "shared/a/b/c": "1", "shared/e*": "3",
 			}),
 		},
 		{
-			"all course files", map[string]string{"serverFilesCourse/a": "1", "serverFilesCourse/.b": "2"},
-			jobspec.Options{ServerFilesCourse: []string{".", "a"}}, `{}`,
+			"all course files",
+			map[string]string{"serverFilesCourse/a": "1", "serverFilesCourse/.b": "2"},
+			jobspec.Options{ServerFilesCourse: []string{".", "a"}},
+			`{}`,
 			emptyFolders(map[string]string{"serverFilesCourse/a": "1", "serverFilesCourse/.b": "2", "shared/a": "1", "shared/.b": "2"}),
 		},
 		{
-			"links", map[string]string{
+			"links",
+			map[string]string{
 				"q/tests/inside@": "a", "q/tests/a": "1", "q/tests/outside@": "/etc/passwd", "q/tests/up@": "../../x", "q/tests/none@": "none",
 				"q/tests/folder@": "sub", "q/tests/sub/b": "2", "serverFilesCourse/l@": "elsewhere",
 			},
-			jobspec.Options{ServerFilesCourse: []string{"l"}}, `{}`,
+			jobspec.Options{ServerFilesCourse: []string{"l"}},
+			`{}`,
 			emptyFolders(map[string]string{
 				"tests/inside@": "a", "tests/a": "1", "tests/outside@": "/etc/passwd", "tests/up@": "../../x", "tests/none@": "none",
 				"tests/folder@": "sub", "tests/sub/": "", "tests/sub/b": "2", "serverFilesCourse/l@": "elsewhere", "shared/l@": "elsewhere",
 			}),
 		},
 		{
-			"student's files", map[string]string{"q/tests/a": "1"}, jobspec.Options{},
+			"student's files",
+			map[string]string{"q/tests/a": "1"},
+			jobspec.Options{},
 			`{"_files":[{"name":"a.py","contents":"YQ=="},{"name":"b/c/d.py","contents":"YWI="},{"name":"/abs.py","contents":""},{"name":"x/../y","contents":"YWJj"}]}`,
 			emptyFolders(map[string]string{
 				"tests/a": "1", "student/a.py": "a", "student/b/": "", "student/b/c/": "", "student/b/c/d.py": "ab", "student/abs.py": "", "student/y": "abc",
 			}),
 		},
 		{
-			"entrypoint in /grade", map[string]string{"q/tests/run.sh": "1"},
-			jobspec.Options{Entrypoint: []string{"/grade/./tests//run.sh", "-v"}}, `{}`, emptyFolders(map[string]string{"tests/run.sh*": "1"}),
+			"entrypoint in /grade",
+			map[string]string{"q/tests/run.sh": "1"},
+			jobspec.Options{Entrypoint: []string{"/grade/./tests//run.sh", "-v"}},
+			`{}`, emptyFolders(map[string]string{"tests/run.sh*": "1"}),
 		},
 		{
-			"entrypoint that the student hands in", nil, jobspec.Options{Entrypoint: []string{"/grade/student/run.sh"}},
+			"entrypoint that the student hands in", nil,
+			jobspec.Options{Entrypoint: []string{"/grade/student/run.sh"}},
 			`{"_files":[{"name":"run.sh","contents":""}]}`, emptyFolders(map[string]string{"student/run.sh*": ""}),
 		},
 		{
-			"entrypoint as link", map[string]string{"q/tests/run.sh@": "a", "q/tests/a": "1"},
-			jobspec.Options{Entrypoint: []string{"/grade/tests/run.sh"}}, `{}`, emptyFolders(map[string]string{"tests/run.sh@": "a", "tests/a": "1"}),
+			"entrypoint as link",
+			map[string]string{"q/tests/run.sh@": "a", "q/tests/a": "1"},
+			jobspec.Options{Entrypoint: []string{"/grade/tests/run.sh"}},
+			`{}`, emptyFolders(map[string]string{"tests/run.sh@": "a", "tests/a": "1"}),
 		},
 		{
-			"entrypoint elsewhere", map[string]string{"q/tests/sh": "1"}, jobspec.Options{Entrypoint: []string{"sh", "/grade/tests/sh"}}, `{}`,
+			"entrypoint elsewhere",
+			map[string]string{"q/tests/sh": "1"},
+			jobspec.Options{Entrypoint: []string{"sh", "/grade/tests/sh"}},
+			`{}`,
 			emptyFolders(map[string]string{"tests/sh": "1"}),
 		},
 		{
-			"entrypoint that leaves", map[string]string{"q/tests/sh": "1"}, jobspec.Options{Entrypoint: []string{"/grade/../tests/sh"}}, `{}`,
+			"entrypoint that leaves",
+			map[string]string{"q/tests/sh": "1"},
+			jobspec.Options{Entrypoint: []string{"/grade/../tests/sh"}},
+			`{}`,
 			emptyFolders(map[string]string{"tests/sh": "1"}),
 		},
 	} {
@@ -155,11 +176,21 @@ func TestNewGradeDirRefusesSpecialFiles(t *testing.T) {
 
 func TestNewGradeDirLimits(t *testing.T) {
 	huge := fstest.MapFS{}
-	for i := range jobspec.MaxGradeEntries {
-		huge[fmt.Sprintf("q/tests/%d", i)] = &fstest.MapFile{}
+	for i := range jobspec.MaxGradeEntries / 2 { // shared doubles them
+		huge[fmt.Sprintf("serverFilesCourse/%d", i)] = &fstest.MapFile{}
 	}
-	_, err := jobspec.NewGradeDir(huge, &jobspec.Question{Dir: "q", Options: &jobspec.Options{}}, &jobspec.Submission{})
+	q := &jobspec.Question{Dir: "q", Options: &jobspec.Options{ServerFilesCourse: []string{"."}}}
+	_, err := jobspec.NewGradeDir(huge, q, &jobspec.Submission{})
 	if err == nil || !strings.Contains(err.Error(), "more than 200000 files") {
+		t.Errorf("error %v", err)
+	}
+
+	dir := write(t, map[string]string{"serverFilesCourse/big": ""})
+	if err := os.Truncate(filepath.Join(dir, "serverFilesCourse/big"), jobspec.MaxGradeBytes/2+1); err != nil {
+		t.Fatal(err)
+	}
+	_, err = jobspec.NewGradeDir(courseFS(t, dir), q, &jobspec.Submission{})
+	if err == nil || !strings.Contains(err.Error(), "more than 1073741824 bytes") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -21,8 +21,7 @@ func ExampleParseMessage() {
 	fmt.Printf("%q %s %v\n", job.Entrypoint, job.Timeout, err)
 
 	_, err = jobspec.ParseMessage([]byte(`{"jobId":"18","image":"--privileged","entrypoint":"'","timeout":0,"environment":null}`))
-	var bad *jobspec.MessageError
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*jobspec.MessageError](err); ok {
 		fmt.Println("job", bad.Job.ID, "has", bad.ProblemCount, "problems, the first:", bad.Problems[0])
 	}
 	// Output:
@@ -46,8 +45,8 @@ func ExampleFormatSeconds() {
 }
 
 // messageWith is a good message with some keys replaced; a nil value removes the key, and json.RawMessage stands for itself.
-func messageWith(t testing.TB, changes map[string]any) []byte {
-	t.Helper()
+func messageWith(tb testing.TB, changes map[string]any) []byte {
+	tb.Helper()
 	object := map[string]any{
 		"jobId": "17", "image": "debian:trixie-slim", "entrypoint": json.RawMessage("null"), "s3Bucket": "grading",
 		"s3RootKey": "job_17", "timeout": 30, "enableNetworking": false, "environment": map[string]any{},
@@ -59,7 +58,7 @@ func messageWith(t testing.TB, changes map[string]any) []byte {
 	}
 	body, err := json.Marshal(object)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return body
 }
@@ -83,7 +82,7 @@ func TestParseMessage(t *testing.T) {
 		{"backslash in double quotes", map[string]any{"entrypoint": `a "\n"`}, func(j *jobspec.Job) { j.Entrypoint = []string{"a", `\n`} }, ""},
 		{"nothing is expanded", map[string]any{"entrypoint": "a $HOME *;b"}, func(j *jobspec.Job) { j.Entrypoint = []string{"a", "$HOME", "*;b"} }, ""},
 		{"environment", map[string]any{"environment": map[string]any{"A": "x=y", "B": json.RawMessage("null"), "c d": ""}}, func(j *jobspec.Job) {
-			j.Environment = map[string]*string{"A": text("x=y"), "B": nil, "c d": text("")}
+			j.Environment = map[string]*string{"A": new("x=y"), "B": nil, "c d": new("")}
 		}, ""},
 		{"digest", map[string]any{"image": "ghcr.io/a/b@sha256:" + strings.Repeat("0", 64)}, func(j *jobspec.Job) { j.Image = "ghcr.io/a/b@sha256:" + strings.Repeat("0", 64) }, ""},
 		{"registry with port", map[string]any{"image": "localhost:5000/a:B"}, func(j *jobspec.Job) { j.Image = "localhost:5000/a:B" }, ""},
@@ -247,7 +246,7 @@ func TestMarshalMessage(t *testing.T) {
 			ID: word.Draw(t, "id"), Image: "debian:trixie-slim", Entrypoint: rapid.SliceOfN(word, 1, 4).Draw(t, "entrypoint"),
 			Timeout:          time.Duration(rapid.IntRange(1, 600_000).Draw(t, "ms")) * time.Millisecond,
 			EnableNetworking: rapid.Bool().Draw(t, "networking"),
-			Environment:      map[string]*string{"A": text(word.Draw(t, "a")), "B": nil},
+			Environment:      map[string]*string{"A": new(word.Draw(t, "a")), "B": nil},
 			Files:            jobspec.Location{Bucket: word.Draw(t, "bucket"), Root: word.Draw(t, "root")},
 			RequestedAt:      time.UnixMilli(rapid.Int64Range(0, 4e12).Draw(t, "requested")).UTC(),
 		}
@@ -303,8 +302,6 @@ func checkJob(t *testing.T, job *jobspec.Job) {
 		t.Fatalf("entrypoint (-first +again):\n%s", diff)
 	}
 }
-
-func text(s string) *string { return &s }
 
 // environment has n variables of so many bytes each.
 func environment(n, bytes int) map[string]any {

@@ -129,7 +129,7 @@ func submittedFile(item any) (SubmittedFile, error) {
 	object, _ := item.(map[string]any)
 	switch name := object["name"].(type) {
 	case nil:
-		return SubmittedFile{}, errors.New("File was missing 'name' property.") //nolint:staticcheck,revive // PrairieLearn's words
+		return SubmittedFile{}, errors.New("File was missing 'name' property.") //nolint:staticcheck // PrairieLearn's words
 	case string:
 		return namedFile(name, object["contents"])
 	default:
@@ -139,10 +139,10 @@ func submittedFile(item any) (SubmittedFile, error) {
 
 func namedFile(name string, contents any) (SubmittedFile, error) {
 	if name == "" {
-		return SubmittedFile{}, errors.New("File was missing 'name' property.") //nolint:staticcheck,revive // PrairieLearn's words
+		return SubmittedFile{}, errors.New("File was missing 'name' property.") //nolint:staticcheck // PrairieLearn's words
 	}
 	if contents == nil {
-		return SubmittedFile{}, errors.New("File was missing 'contents' property.") //nolint:staticcheck,revive // PrairieLearn's words
+		return SubmittedFile{}, errors.New("File was missing 'contents' property.") //nolint:staticcheck // PrairieLearn's words
 	}
 	text, isText := contents.(string)
 	if !isText {
@@ -163,7 +163,7 @@ func studentPath(name string) (string, error) {
 	case joined == "student", inside && strings.HasSuffix(name, "/"):
 		return "", fmt.Errorf("the name %s is a folder's, not a file's", schemas.Describe(name))
 	case !inside:
-		return "", fmt.Errorf("Invalid filename %s: it leads out of the student's folder", schemas.Describe(name)) //nolint:staticcheck,revive // PrairieLearn's words
+		return "", fmt.Errorf("Invalid filename %s: it leads out of the student's folder", schemas.Describe(name)) //nolint:staticcheck // PrairieLearn's words
 	case len(below) > maxPathBytes, slices.ContainsFunc(strings.Split(below, "/"), func(s string) bool { return len(s) > maxNameBytes }):
 		return "", fmt.Errorf("the name %s is too long", schemas.Describe(name))
 	}

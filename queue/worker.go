@@ -152,6 +152,7 @@ func (d *delivery) grade(work context.Context) (*runner.Grading, error) {
 // giveBack leaves the job to another try. A failure of ours also slows this worker down: one whose engine is broken must not
 // empty the queue.
 func (d *delivery) giveBack(ctx context.Context, why error) {
+	d.telling.Wait() // a job_received must not follow the next worker's result
 	if errors.Is(why, ErrGivenBack) {
 		d.log.InfoContext(ctx, "job given back to the queue", "err", why)
 	} else {

@@ -17,8 +17,7 @@ const null = "null"
 // collect turns the end of a job into its report, and returns why there is no grade if there is none.
 func (a *attempt) collect(ending *sandbox.Ending) *failure {
 	switch {
-	case ending.NotStarted != "":
-		a.report.Results = []byte(null)
+	case ending.NotStarted != "": // results are absent, as on PrairieLearn's own host when the engine cannot start it
 		return notStarted(ending.NotStarted)
 	case ending.Lost:
 		return a.collectLost(ending)
@@ -30,6 +29,7 @@ func (a *attempt) collect(ending *sandbox.Ending) *failure {
 // collectLost is about a container that went away by itself.
 func (a *attempt) collectLost(ending *sandbox.Ending) *failure {
 	a.report.Results = []byte(null)
+	a.grading.unfilled = true // /grade was in its memory
 	a.grading.Log.Finish(0)
 	switch {
 	case ending.Overdue:

@@ -34,6 +34,7 @@ type Grading struct {
 
 	container Container // nil where none is left
 	limit     int64     // of the archive's files
+	unfilled  bool      // the container has no /grade that is worth keeping
 }
 
 // Container is what is left of a job that ran.
@@ -54,12 +55,13 @@ func NewGrading(report *jobspec.Report, container Container) *Grading {
 // errNoArchive says that the container is gone or never was.
 var errNoArchive = errors.New("there is no container to take /grade from")
 
-// HasArchive says whether there is a container to take /grade from.
-func (g *Grading) HasArchive() bool { return g.container != nil }
+// HasArchive says whether there is a container to take /grade from. As on PrairieLearn's own host there is none after files that could
+// not be unpacked.
+func (g *Grading) HasArchive() bool { return g.container != nil && !g.unfilled }
 
 // Archive writes /grade as the job left it to w, a gzip'd tar. What was left out of it is logged.
 func (g *Grading) Archive(ctx context.Context, w io.Writer) error {
-	if g.container == nil {
+	if !g.HasArchive() {
 		return errNoArchive
 	}
 	skipped, err := g.container.Archive(ctx, w, g.limit)

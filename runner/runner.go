@@ -122,6 +122,7 @@ func (a *attempt) discard(ctx context.Context) {
 func (a *attempt) phases(ctx context.Context) (*failure, error) {
 	failed, err := a.prepare(ctx)
 	if failed != nil || err != nil {
+		a.grading.unfilled = true
 		return failed, err
 	}
 	return a.run(ctx)

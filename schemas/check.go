@@ -11,8 +11,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v5"
 )
 
-// MaxCheckTime is how long one document may be validated. The worst documents of 1 MiB that the tests know take about a second
-// on a slow machine; a job must not wait for one that is worse.
+// MaxCheckTime is how long one document may be validated. The worst documents of 1 MiB that the tests know take less than a second
+// on a busy machine; a job must not wait for one that is worse.
 const MaxCheckTime = 10 * time.Second
 
 // clockEvery is how many values are checked between two looks at the clock.

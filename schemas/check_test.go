@@ -158,7 +158,9 @@ func TestValidateStopsAtTheTimeLimit(t *testing.T) {
 // Values that no decoder makes reach the library's panics.
 func TestValidateSurvivesStrangeValues(t *testing.T) {
 	for _, value := range []any{
-		make(chan int), map[string]any{"score": struct{}{}}, map[string]any{"score": 1.0, "succeeded": make(chan int)},
+		make(chan int),
+		map[string]any{"score": struct{}{}},
+		map[string]any{"score": 1.0, "succeeded": make(chan int)},
 		map[string]any{"timeout": json.Number("1e99999999")},
 	} {
 		for _, check := range []func(any) error{

@@ -36,7 +36,7 @@ func (d *Document) JSON() ([]byte, error) {
 }
 
 // Malformed is why bytes are not a JSON document.
-type Malformed struct {
+type Malformed struct { //nolint:errname // schemas.Malformed and schemas.Invalid say it all
 	// Line and Column say where, both from 1; a column is a character, not a byte.
 	Line, Column int
 	// Reason is for course staff.

@@ -10,7 +10,7 @@ import (
 )
 
 // Invalid is every rule that a document breaks.
-type Invalid struct {
+type Invalid struct { //nolint:errname // see Malformed
 	// Document says what kind of document it is, for example "results.json".
 	Document string
 	// Violations are at most MaxShown, ordered by place and then by rule, array items by number and keys by name.

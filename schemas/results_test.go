@@ -221,11 +221,11 @@ func TestViolationTextIsShortAndPrintable(t *testing.T) {
 	}
 }
 
-func decode(t testing.TB, data string) any {
-	t.Helper()
+func decode(tb testing.TB, data string) any {
+	tb.Helper()
 	document, err := schemas.Decode([]byte(data))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return document.Value
 }

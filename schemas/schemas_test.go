@@ -13,8 +13,7 @@ import (
 
 func ExampleValidateOptions() {
 	document, _ := schemas.Decode([]byte(`{"entrypoint": 7, "timeout": 2.5, "files": []}`))
-	var invalid *schemas.Invalid
-	if errors.As(schemas.ValidateOptions(document.Value), &invalid) {
+	if invalid, ok := errors.AsType[*schemas.Invalid](schemas.ValidateOptions(document.Value)); ok {
 		for _, violation := range invalid.Violations {
 			fmt.Println(violation)
 		}
@@ -36,8 +35,7 @@ func ExampleValidateJobMessage() {
 
 func ExampleValidateReport() {
 	document, _ := schemas.Decode([]byte(`{"job_id": "1", "succeeded": "yes", "outcome": "lost", "timestamps": {}}`))
-	var invalid *schemas.Invalid
-	if errors.As(schemas.ValidateReport(document.Value), &invalid) {
+	if invalid, ok := errors.AsType[*schemas.Invalid](schemas.ValidateReport(document.Value)); ok {
 		fmt.Println(invalid.Total, invalid.Violations[1])
 	}
 	// Output:

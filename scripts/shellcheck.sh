@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs shellcheck on every shell script of the project, in the version of requirements.txt wherever it runs.
+# Runs shellcheck on every shell script of the project, in the version of requirements.txt wherever it runs. Students'
+# submissions are not the project's: one of them has a syntax error on purpose.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -9,4 +10,5 @@ environment="$cache/shellcheck-venv"
 one_at_a_time shellcheck
 python_env "$environment" "$(recent_python)" "$here/requirements.txt"
 cd "$here/.."
-git ls-files -z --cached --others --exclude-standard -- '*.sh' .ci/run | xargs -0 "$environment/bin/shellcheck"
+git ls-files -z --cached --others --exclude-standard -- '*.sh' .ci/run ':!examples/submissions' |
+	xargs -0 "$environment/bin/shellcheck" --severity=warning

@@ -31,15 +31,22 @@ func lookupAccount(passwdFile, groupFile, user string) (account, error) {
 	}
 	found := account{home: "/"}
 	entry := findEntry(passwdFile, func(f []string) bool { return len(f) >= 6 && (f[0] == name || f[2] == name) })
-	switch uid, err := strconv.Atoi(name); {
+	switch uid, ok := parseID(name); {
 	case entry != nil:
-		found.uid, _ = strconv.Atoi(entry[2])
-		found.gid, _ = strconv.Atoi(entry[3])
-		name, found.home = entry[0], entry[5]
-	case err == nil && uid >= 0:
+		var uidOK, gidOK bool
+		found.uid, uidOK = parseID(entry[2])
+		found.gid, gidOK = parseID(entry[3])
+		if !uidOK || !gidOK {
+			return account{}, fmt.Errorf("the line of the user %s in the image's /etc/passwd is damaged", show(name))
+		}
+		name = entry[0]
+		if entry[5] != "" {
+			found.home = entry[5]
+		}
+	case ok:
 		found.uid = uid
 	default:
-		return account{}, fmt.Errorf("the image's user %q is not in its /etc/passwd", name)
+		return account{}, fmt.Errorf("the image's user %s is not in its /etc/passwd", show(name))
 	}
 	if hasGroup && group != "" {
 		gid, err := lookupGroup(groupFile, group)
@@ -58,11 +65,17 @@ func lookupGroup(groupFile, group string) (int, error) {
 	if entry != nil {
 		group = entry[2]
 	}
-	gid, err := strconv.Atoi(group)
-	if err != nil || gid < 0 {
-		return 0, fmt.Errorf("the image's group %q is not in its /etc/group", group)
+	gid, ok := parseID(group)
+	if !ok {
+		return 0, fmt.Errorf("the image's group %s is not in its /etc/group", show(group))
 	}
 	return gid, nil
+}
+
+// parseID reads the number of a user or group. The kernel takes the highest 32-bit number for "none"; engines stop at 31 bits.
+func parseID(text string) (int, bool) {
+	id, err := strconv.ParseUint(text, 10, 31)
+	return int(id), err == nil //nolint:gosec // of 31 bits
 }
 
 // memberships lists the groups that name is a member of, beside gid.
@@ -70,7 +83,7 @@ func memberships(groupFile, name string, gid int) []int {
 	var groups []int
 	findEntry(groupFile, func(f []string) bool {
 		if len(f) >= 4 && slices.Contains(strings.Split(f[3], ","), name) {
-			if id, err := strconv.Atoi(f[2]); err == nil && id != gid {
+			if id, ok := parseID(f[2]); ok && id != gid {
 				groups = append(groups, id)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"path"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/slashgrade/slashgrade/runner/sandbox/guest"
 )
@@ -114,11 +115,13 @@ func (p *packer) addFile(name string) error {
 }
 
 func (p *packer) header(name string, info fs.FileInfo, target string) error {
-	header, err := tar.FileInfoHeader(info, target)
+	header, err := tar.FileInfoHeader(unnamed{info}, target)
 	if err != nil {
 		p.skip(name, err.Error())
 		return nil
 	}
+	// Whole seconds need no extension header, which is a kibibyte for each file.
+	header.ModTime, header.AccessTime, header.ChangeTime = info.ModTime().Truncate(time.Second), time.Time{}, time.Time{}
 	header.Name = "./" + path.Clean(name)
 	if name == "." {
 		header.Name = "./"
@@ -128,6 +131,13 @@ func (p *packer) header(name string, info fs.FileInfo, target string) error {
 	header.Format = tar.FormatPAX // takes any name and size
 	return p.archive.WriteHeader(header)
 }
+
+// unnamed keeps the tar package from looking owners' names up in the container's passwd, which the job may have replaced by a FIFO.
+type unnamed struct{ fs.FileInfo }
+
+func (unnamed) Uname() (string, error) { return "", nil }
+
+func (unnamed) Gname() (string, error) { return "", nil }
 
 func (p *packer) skip(name, why string) {
 	if len(p.skipped) < guest.MaxSkipped {

@@ -3,10 +3,6 @@
 package main
 
 import (
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -15,23 +11,23 @@ import (
 // diskInterval is how often the disk is looked at: a job that writes 1 GB a second is 0.25 GB over its limit when it ends.
 const diskInterval = 250 * time.Millisecond
 
+// inodeBytes is what a file counts at least: a block of the usual file systems. It bounds empty files as well, of which a disk takes
+// no more than it has inodes.
+const inodeBytes = 4096
+
 // diskWatch ends a job that fills the host's disk through the container's root, which engines cannot bound on most file systems.
-// It asks for the free space of the file system, which is cheap but counts everybody; only when that has fallen by the limit it
-// counts what this job wrote.
+// It asks for the free space of the file system, which is cheap but counts everybody; only when that has fallen by what the job may
+// still write it counts what the job wrote.
 type diskWatch struct {
-	limit  int64
-	since  time.Time
-	done   chan struct{}
-	ended  sync.WaitGroup
-	device uint64
+	limit int64
+	since time.Time
+	done  chan struct{}
+	ended sync.WaitGroup
 }
 
 // watchDisk calls full once when the job has written more than limit bytes outside of tmpfs; limit 0 watches nothing.
 func watchDisk(limit int64, full func()) *diskWatch {
 	w := &diskWatch{limit: limit, since: time.Now(), done: make(chan struct{})}
-	if info, err := os.Lstat("/"); err == nil {
-		w.device = device(info)
-	}
 	if limit > 0 {
 		w.ended.Go(func() { w.watch(full) })
 	}
@@ -46,83 +42,56 @@ func (w *diskWatch) stop() {
 func (w *diskWatch) watch(full func()) {
 	ticks := time.NewTicker(diskInterval)
 	defer ticks.Stop()
-	before := free("/")
+	budget := newDiskBudget(w.limit, free("/"))
 	for {
 		select {
 		case <-w.done:
 			return
 		case <-ticks.C:
 		}
-		if before-free("/") > w.limit && w.written() > w.limit {
+		now := free("/")
+		if !budget.spent(now) {
+			continue
+		}
+		written := countWritten(w.since)
+		if written > w.limit {
 			full()
 			return
 		}
+		budget.renew(now, written)
 	}
 }
 
-// written adds up the files of the container's root that changed since the job began, and the deleted ones that it holds open.
-func (w *diskWatch) written() int64 {
-	var sum int64
-	_ = filepath.WalkDir("/", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return nil //nolint:nilerr // what cannot be read now is counted at the next look
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return nil //nolint:nilerr // it has just been removed
-		}
-		if entry.IsDir() && device(info) != w.device {
-			return filepath.SkipDir
-		}
-		sum += w.blocks(info)
-		return nil
-	})
-	return sum + w.deleted()
+// diskBudget says when counting is worth its time, which is the job's: not as long as the free space has fallen by less than the job
+// may still write, whoever took it.
+type diskBudget struct {
+	limit  int64
+	left   int64 // what the job may write until the next count
+	before int64 // the most free space since the last count: others give some back
 }
 
-// deleted counts the files that processes write to after they were removed: a walk cannot see them.
-func (w *diskWatch) deleted() int64 {
-	var sum int64
-	links, _ := filepath.Glob("/proc/[0-9]*/fd/*")
-	seen := map[uint64]bool{}
-	for _, link := range links {
-		target, err := os.Readlink(link)
-		if err != nil || !strings.HasSuffix(target, " (deleted)") {
-			continue
-		}
-		info, err := os.Stat(link)
-		if err != nil || device(info) != w.device {
-			continue
-		}
-		if stat, ok := info.Sys().(*syscall.Stat_t); ok && !seen[stat.Ino] {
-			seen[stat.Ino] = true
-			sum += w.blocks(info)
-		}
-	}
-	return sum
+func newDiskBudget(limit, free int64) *diskBudget {
+	return &diskBudget{limit: limit, left: limit, before: free}
 }
 
-func (w *diskWatch) blocks(info fs.FileInfo) int64 {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || !info.Mode().IsRegular() || time.Unix(stat.Ctim.Sec, stat.Ctim.Nsec).Before(w.since.Add(-time.Second)) {
-		return 0
-	}
-	return stat.Blocks * 512
+func (b *diskBudget) spent(free int64) bool {
+	b.before = max(b.before, free)
+	return b.before-free > b.left
 }
 
-func device(info fs.FileInfo) uint64 {
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		return stat.Dev
-	}
-	return 0
+// renew sets the next count. The least step keeps a job that stands just below its limit from being counted at every look.
+func (b *diskBudget) renew(free, written int64) {
+	const steps = 16
+	b.before, b.left = free, max(b.limit-written, b.limit/steps)
 }
 
+// free is the free space of a file system, its free inodes counted as blocks.
 func free(folder string) int64 {
 	var stat syscall.Statfs_t
 	if err := syscall.Statfs(folder, &stat); err != nil {
 		return 0
 	}
-	return int64(stat.Bavail) * stat.Bsize //nolint:gosec // disks are smaller than 2^63 bytes
+	return int64(stat.Bavail)*stat.Bsize + int64(stat.Ffree)*inodeBytes //nolint:gosec // disks are smaller than 2^63 bytes
 }
 
 // used says how many bytes and inodes of a tmpfs are in use.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"syscall"
@@ -21,6 +22,9 @@ const (
 	byRunner
 	byDisk
 )
+
+// unseen stands for an entrypoint whose end could not be learned: exit status 255.
+const unseen = syscall.WaitStatus(255 << 8)
 
 // job is the one entrypoint of this container.
 type job struct {
@@ -47,13 +51,17 @@ func (j *job) run() {
 		_ = j.out.WriteJSON(guest.KindNotStarted, guest.NotStarted{Reason: err.Error()})
 		return
 	}
-	_ = j.out.WriteJSON(guest.KindStarted, guest.Started{UnixNano: time.Now().UnixNano()})
+	started := time.Now()
 	limit := time.AfterFunc(j.order.Timeout, func() { j.kill(byTimeout) })
+	_ = j.out.WriteJSON(guest.KindStarted, guest.Started{UnixNano: started.UnixNano()})
 	disk := watchDisk(j.order.MaxDisk, func() { j.kill(byDisk) })
 	status, at := j.reap(process)
 	limit.Stop()
 	disk.stop()
 	survivors := !endAll()
+	if !survivors {
+		output.finish()
+	}
 	total, tail := output.wait()
 
 	ended := guest.Ended{
@@ -95,7 +103,7 @@ func (j *job) start(output *output) (int, error) {
 	})
 	_ = failed.Close()
 	if err != nil {
-		return 0, errors.New("the container is out of processes or memory")
+		return 0, explainFork(err)
 	}
 	if reason := readFailure(failure); reason != "" {
 		_, _ = syscall.Wait4(process, nil, 0, nil)
@@ -105,6 +113,23 @@ func (j *job) start(output *output) (int, error) {
 	return process, nil
 }
 
+// explainFork says why the second stage could not be started. What the job brings are its arguments and environment.
+func explainFork(err error) error {
+	switch {
+	case errors.Is(err, syscall.E2BIG):
+		return errTooLarge
+	case errors.Is(err, syscall.EINVAL):
+		return errors.New("its arguments or environment hold a NUL character")
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.ENOMEM):
+		return errors.New("the container is out of processes or memory")
+	default:
+		return fmt.Errorf("its process cannot be made: %s", plain(err))
+	}
+}
+
+// errTooLarge says what the kernel's limits are about: 2 MiB for all, 128 KiB for one.
+var errTooLarge = errors.New("its arguments and environment are too large together, or one of them is alone")
+
 // reap waits for every process that ends in this container until the entrypoint has, and says how and when.
 func (j *job) reap(entrypoint int) (syscall.WaitStatus, time.Time) {
 	for {
@@ -113,13 +138,17 @@ func (j *job) reap(entrypoint int) (syscall.WaitStatus, time.Time) {
 		if errors.Is(err, syscall.EINTR) {
 			continue
 		}
-		if ended == entrypoint || err != nil {
-			at := time.Now()
-			j.mu.Lock()
-			j.running = false
-			j.mu.Unlock()
-			return status, at
+		if ended != entrypoint && err == nil {
+			continue
 		}
+		at := time.Now()
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.running = false
+		if err != nil { // cannot happen; an end that nobody saw is no success
+			status = unseen
+		}
+		return status, at
 	}
 }
 
@@ -188,8 +217,4 @@ func noneLeft() bool {
 			return false
 		}
 	}
-}
-
-func exit(status int) {
-	os.Exit(status)
 }

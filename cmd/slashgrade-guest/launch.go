@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -95,7 +96,7 @@ func become(args []string) error {
 	if order.Dir == "" {
 		order.Dir = "/"
 	}
-	if err := os.Chdir(order.Dir); err != nil {
+	if err := enter(order.Dir); err != nil {
 		return fmt.Errorf("the image's working directory %s cannot be entered: %s", show(order.Dir), plain(err))
 	}
 	if err := dropPrivileges(&order); err != nil {
@@ -106,6 +107,18 @@ func become(args []string) error {
 		return err
 	}
 	return explainExec(program, syscall.Exec(program, argv, os.Environ()))
+}
+
+// enter makes the working directory where it is missing, as engines do: an image may have made it below /tmp, which is empty here.
+func enter(folder string) error {
+	err := os.Chdir(folder)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if os.MkdirAll(folder, 0o755) != nil { //nolint:gosec // the job's user enters it
+		return err
+	}
+	return os.Chdir(folder)
 }
 
 func dropPrivileges(order *launchOrder) error {
@@ -129,7 +142,7 @@ func dropPrivileges(order *launchOrder) error {
 	if order.UID == 0 {
 		return setCapabilities(order.Capabilities)
 	}
-	return nil // setuid took them all
+	return setCapabilities(nil) // setuid took all but the inheritable ones, which old engines grant
 }
 
 // setCapabilities keeps exactly these, permitted and effective; none is inheritable.
@@ -181,7 +194,7 @@ func explainExec(program string, err error) error {
 	case errors.Is(err, syscall.ENOEXEC):
 		return fmt.Errorf("%s is not a program: a script needs a first line such as #!/bin/sh", show(program))
 	case errors.Is(err, syscall.E2BIG):
-		return errors.New("its arguments and environment are too large together")
+		return errTooLarge
 	default:
 		return fmt.Errorf("%s: %s", show(program), plain(err))
 	}

@@ -15,8 +15,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
+	"sync"
 	"syscall"
+	"unsafe"
 
 	"github.com/slashgrade/slashgrade/runner/sandbox/guest"
 )
@@ -33,8 +36,9 @@ func main() {
 	}
 	if err := serve(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "slashgrade-guest:", err)
-		os.Exit(1)
+		exit(1)
 	}
+	exit(guest.ExitAlone)
 }
 
 // serve protects the guest against the job that it is going to run and then obeys the runner until its stream ends.
@@ -48,6 +52,7 @@ func serve(in io.Reader, out io.Writer) error {
 		return fmt.Errorf("become undumpable: %w", err)
 	}
 	catchSignals()
+	reserveThreads()
 	sum, err := ownSum()
 	if err != nil {
 		return err
@@ -67,6 +72,39 @@ func catchSignals() {
 		for range caught { // nothing is to be done with them
 		}
 	}()
+	// Go takes these for faults of its own when they come by sigqueue, and dies of them. Without a handler the kernel does not
+	// deliver them to PID 1 unless the fault is real.
+	faults := []syscall.Signal{
+		syscall.SIGILL, syscall.SIGTRAP, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGSEGV, syscall.SIGSTKFLT, syscall.SIGSYS,
+	}
+	for _, fault := range faults {
+		leaveToKernel(fault)
+	}
+}
+
+// leaveToKernel gives a signal its default action.
+func leaveToKernel(number syscall.Signal) {
+	var action [4]uint64 // the kernel's struct sigaction, of which zero is the default action
+	const maskSize = 8
+	//nolint:gosec // rt_sigaction takes a pointer
+	_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(number), uintptr(unsafe.Pointer(&action)), 0, maskSize, 0, 0)
+}
+
+// reserveThreads makes the runtime start the threads that the guest may ever need at once. It keeps them; a fork bomb that has taken
+// the container's last process would otherwise end the guest when it needs one more.
+func reserveThreads() {
+	const most = 16 // beside the threads of the runtime: signals, stdin, stdout, wait4, disk, /proc, two pipes; and some to spare
+	var begun, ended sync.WaitGroup
+	begun.Add(most)
+	for range most {
+		ended.Go(func() {
+			runtime.LockOSThread() // each needs its own thread while all wait
+			defer runtime.UnlockOSThread()
+			begun.Done()
+			begun.Wait()
+		})
+	}
+	ended.Wait()
 }
 
 func ownSum() (string, error) {
@@ -87,4 +125,8 @@ func prctl(option int, arg uintptr) error {
 		return errno
 	}
 	return nil
+}
+
+func exit(status int) {
+	os.Exit(status)
 }

@@ -20,6 +20,7 @@ type output struct {
 	total   atomic.Int64 // bytes read
 	readers sync.WaitGroup
 	pipes   [2]*os.File
+	alone   atomic.Bool // no process is left that could write
 
 	// tail is the end of stderr, written by its reader only and read after the readers have ended.
 	tailMu sync.Mutex
@@ -58,6 +59,9 @@ func (o *output) read(stream guest.Stream, pipe *os.File) {
 			o.keepTail(buffer[:n])
 		}
 		o.send(stream, buffer[:n])
+		if o.alone.Load() { // what is left is at most a pipe full, however slowly the runner takes it
+			_ = pipe.SetReadDeadline(time.Now().Add(outputTimeout))
+		}
 		if err != nil {
 			return
 		}
@@ -80,6 +84,11 @@ func (o *output) keepTail(chunk []byte) {
 	if extra := len(o.tail) - guest.MaxStderrTail; extra > 0 {
 		o.tail = append(o.tail[:0], o.tail[extra:]...)
 	}
+}
+
+// finish says that no process is left that could write.
+func (o *output) finish() {
+	o.alone.Store(true)
 }
 
 // wait ends when both streams have ended, which they do when no process is left, and returns how much was written and the end of

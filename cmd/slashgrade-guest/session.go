@@ -18,6 +18,7 @@ type session struct {
 	out    *guest.Writer
 	heard  atomic.Int64 // when the last frame came, nanoseconds since start
 	start  time.Time
+	pings  chan struct{} // pings that have no answer yet, at most one
 
 	// Fields of the frame loop only.
 	owner account        // whom /grade belongs to and who runs
@@ -26,12 +27,15 @@ type session struct {
 }
 
 func newSession(in io.Reader, out io.Writer) *session {
-	return &session{frames: guest.NewReader(in, guest.MaxToGuest), out: guest.NewWriter(out), start: time.Now()}
+	return &session{
+		frames: guest.NewReader(in, guest.MaxToGuest), out: guest.NewWriter(out), start: time.Now(), pings: make(chan struct{}, 1),
+	}
 }
 
 // run obeys frames until the runner's stream ends, which ends the guest and so, by the kernel, the job.
 func (s *session) run() error {
 	go s.watchSilence()
+	go s.answerPings()
 	for {
 		frame, err := s.frames.Next()
 		if errors.Is(err, io.EOF) {
@@ -52,15 +56,27 @@ func (s *session) run() error {
 func (s *session) watchSilence() {
 	for range time.Tick(guest.PingInterval) {
 		if time.Since(s.start)-time.Duration(s.heard.Load()) > guest.PingTimeout {
-			exit(1)
+			exit(guest.ExitAlone)
 		}
+	}
+}
+
+// answerPings writes beside the frame loop, which must never wait for a runner that does not read, as one that uploads an archive may
+// do for long: it has to notice Kill and the end of the stream.
+func (s *session) answerPings() {
+	for range s.pings {
+		_ = s.out.WriteJSON(guest.KindPong, guest.Pong{UnixNano: time.Now().UnixNano()})
 	}
 }
 
 func (s *session) obey(frame *guest.Frame) error {
 	switch frame.Kind {
 	case guest.KindPing:
-		return s.out.WriteJSON(guest.KindPong, guest.Pong{UnixNano: time.Now().UnixNano()})
+		select {
+		case s.pings <- struct{}{}:
+		default: // the answer to the last one is still being written
+		}
+		return nil
 	case guest.KindPrepare:
 		return s.prepare(frame)
 	case guest.KindFiles:

@@ -27,6 +27,14 @@ const (
 	copyBytes = 64 << 10
 )
 
+const (
+	// maxNames bounds the folders' names that are kept in memory: some 300,000 of usual length.
+	maxNames = 32 << 20
+	// entryOverhead is what an entry may take in the archive beside its content: header, padding and extension headers with the
+	// longest name.
+	entryOverhead = 8 << 10
+)
+
 // unpacker fills a folder from an archive, following no link and leaving nothing outside of it.
 type unpacker struct {
 	root    *os.Root
@@ -34,6 +42,7 @@ type unpacker struct {
 	owner   account
 	filled  guest.Ready
 	folders map[string]bool        // folders known to be real ones
+	names   int                    // bytes of the folders' names
 	modes   map[string]fs.FileMode // of folders, applied last: a read-only folder must still be filled
 	buffer  []byte
 }
@@ -49,20 +58,47 @@ func unpackArchive(archive io.Reader, folder string, limits *guest.Prepare, owne
 		root: root, limits: limits, owner: owner, buffer: make([]byte, copyBytes),
 		folders: map[string]bool{".": true}, modes: map[string]fs.FileMode{},
 	}
-	zipped, err := gzip.NewReader(archive)
+	most := limits.MaxBytes + int64(limits.MaxEntries)*entryOverhead + maxTail
+	zipped, err := gzip.NewReader(&boundedReader{source: archive, left: most})
 	if err != nil {
-		return nil, fmt.Errorf("the archive is not a gzip'd tar: %w", err)
+		return nil, explainZip(err)
 	}
-	if err := u.entries(tar.NewReader(zipped)); err != nil {
+	content := &boundedReader{source: zipped, left: most}
+	if err := u.entries(tar.NewReader(content)); err != nil {
 		return nil, err
 	}
-	if err := drain(zipped); err != nil {
+	if err := drain(content); err != nil {
 		return nil, err
 	}
 	if err := u.finish(); err != nil {
 		return nil, err
 	}
 	return &u.filled, nil
+}
+
+// explainZip says why there is not even the beginning of a gzip.
+func explainZip(err error) error {
+	if errors.Is(err, io.EOF) {
+		return errors.New("the archive is empty")
+	}
+	return fmt.Errorf("the archive is not a gzip'd tar: %w", err)
+}
+
+// boundedReader bounds what no count of entries does: headers before an entry, and gzip members that hold nothing.
+type boundedReader struct {
+	source io.Reader
+	left   int64
+}
+
+var errBounded = errors.New("it holds far more than its entries can need")
+
+func (b *boundedReader) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errBounded
+	}
+	n, err := b.source.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
 }
 
 func (u *unpacker) entries(archive *tar.Reader) error {
@@ -93,14 +129,14 @@ func drain(zipped io.Reader) error {
 }
 
 func (u *unpacker) entry(header *tar.Header, content io.Reader) error {
+	if err := u.count(header); err != nil {
+		return err
+	}
 	if header.Typeflag == tar.TypeXGlobalHeader {
 		return nil // git archive writes one; it holds a comment
 	}
 	name, err := cleanName(header.Name)
 	if err != nil {
-		return err
-	}
-	if err := u.count(header); err != nil {
 		return err
 	}
 	if err := u.write(name, header, content); err != nil {
@@ -199,6 +235,12 @@ func (u *unpacker) parents(folder string) error {
 }
 
 func (u *unpacker) folder(name string) error {
+	if u.folders[name] {
+		return nil
+	}
+	if u.names += len(name); u.names > maxNames {
+		return fmt.Errorf("the names of its folders are longer than %d bytes together", maxNames)
+	}
 	err := u.root.Mkdir(name, 0o755)
 	if errors.Is(err, fs.ErrExist) {
 		info, err := u.root.Lstat(name)
@@ -218,6 +260,18 @@ func (u *unpacker) folder(name string) error {
 	return u.give(name)
 }
 
+// anew creates an entry, again when an earlier one of the same name is out of the way.
+func (u *unpacker) anew(name string, create func() error) error {
+	err := create()
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := u.clear(name); err != nil {
+		return err
+	}
+	return create()
+}
+
 // clear removes what an earlier entry of the same name left; the last one wins, as tar has it.
 func (u *unpacker) clear(name string) error {
 	info, err := u.root.Lstat(name)
@@ -234,10 +288,11 @@ func (u *unpacker) clear(name string) error {
 }
 
 func (u *unpacker) file(name string, mode fs.FileMode, content io.Reader) error {
-	if err := u.clear(name); err != nil {
+	var file *os.File
+	err := u.anew(name, func() (err error) {
+		file, err = u.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
 		return err
-	}
-	file, err := u.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
+	})
 	if err != nil {
 		return err
 	}
@@ -255,10 +310,7 @@ func (u *unpacker) file(name string, mode fs.FileMode, content io.Reader) error 
 }
 
 func (u *unpacker) link(name string, create func() error) error {
-	if err := u.clear(name); err != nil {
-		return err
-	}
-	if err := create(); err != nil {
+	if err := u.anew(name, create); err != nil {
 		return err
 	}
 	return u.give(name)
@@ -336,7 +388,9 @@ func (u *unpacker) explain(name string, err error) error {
 		return fmt.Errorf("entry %s: its name is too long", show(name))
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("entry %s: the archive ends in the middle of it", show(name))
+	case errors.Is(err, errBounded):
+		return fmt.Errorf("entry %s: the archive cannot be read: %w", show(name), err)
 	default:
-		return fmt.Errorf("entry %s: %w", show(name), err)
+		return fmt.Errorf("entry %s: %s", show(name), plain(err)) // the system's own words hold names of any length
 	}
 }

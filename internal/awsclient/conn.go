@@ -24,5 +24,9 @@ func (c *conn) Write(p []byte) (int, error) {
 	if err := c.SetDeadline(time.Now().Add(c.stall)); err != nil {
 		return 0, err
 	}
-	return c.Conn.Write(p)
+	n, err := c.Conn.Write(p)
+	if err != nil {
+		return n, err
+	}
+	return n, c.SetReadDeadline(time.Now().Add(c.stall)) // the write itself may have taken most of the time
 }

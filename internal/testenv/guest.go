@@ -12,6 +12,12 @@ import (
 // Guest builds the guest for this machine's architecture and returns a folder that holds it under the name that releases give it.
 func Guest(tb testing.TB) fs.FS {
 	tb.Helper()
+	return os.DirFS(GuestFolder(tb))
+}
+
+// GuestFolder is the path of Guest's folder.
+func GuestFolder(tb testing.TB) string {
+	tb.Helper()
 	folder := tb.TempDir()
 	program := filepath.Join(folder, "slashgrade-guest-linux-"+runtime.GOARCH)
 	build := exec.CommandContext(tb.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program,
@@ -20,5 +26,5 @@ func Guest(tb testing.TB) fs.FS {
 	if out, err := build.CombinedOutput(); err != nil {
 		tb.Fatalf("build the guest: %v\n%s", err, out)
 	}
-	return os.DirFS(folder)
+	return folder
 }

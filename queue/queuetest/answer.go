@@ -124,9 +124,9 @@ func testExtend(t *testing.T, f *fixture) {
 	}
 }
 
-// hold extends the message until ctx ends.
+// hold extends the message until ctx ends, late enough that half a lease would not do.
 func (f *fixture) hold(ctx context.Context, m *queue.Message) error {
-	tick := time.NewTicker(f.lease / 3)
+	tick := time.NewTicker(f.lease * 2 / 3)
 	defer tick.Stop()
 	for {
 		select {

@@ -54,13 +54,15 @@ func (s *suiteQueue) SendUnreadable(ctx context.Context) error {
 	return s.sendDamaged(ctx, riverqueue.NewID(), "DELETE FROM submission WHERE job_id = ?")
 }
 
-// sendDamaged lets the job appear and be damaged in one instant for the runner: it waits in a state that River does not take jobs from.
+// sendDamaged lets the job appear and be damaged in one instant for the runner: it waits in a state that River does not
+// take jobs from.
 func (s *suiteQueue) sendDamaged(ctx context.Context, id, damage string) error {
-	execute(s.t, s.path, "CREATE TRIGGER hold AFTER INSERT ON river_job BEGIN UPDATE river_job SET state = 'pending' WHERE id = new.id; END")
+	execute(ctx, s.t, s.path, `CREATE TRIGGER hold AFTER INSERT ON river_job
+		BEGIN UPDATE river_job SET state = 'pending' WHERE id = new.id; END`)
 	err := s.Send(ctx, &jobspec.Job{ID: id})
-	execute(s.t, s.path, "DROP TRIGGER hold")
-	execute(s.t, s.path, damage, id)
-	execute(s.t, s.path, "UPDATE river_job SET state = 'available' WHERE state = 'pending'")
+	execute(ctx, s.t, s.path, "DROP TRIGGER hold")
+	execute(ctx, s.t, s.path, damage, id)
+	execute(ctx, s.t, s.path, "UPDATE river_job SET state = 'available' WHERE state = 'pending'")
 	return err
 }
 

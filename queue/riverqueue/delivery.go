@@ -3,7 +3,6 @@ package riverqueue
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -23,8 +22,8 @@ type delivery struct {
 	ended    chan struct{} // closed when the goroutine has let go of the job
 }
 
-// verdict is what Complete and Release want of the goroutine: only there is the context in which River lets a transaction complete the job. It
-// says whether that ends the delivery, and what River is told then.
+// verdict is what Complete and Release want of the goroutine: only there is the context in which River lets a
+// transaction complete the job. It says whether that ends the delivery, and what River is told then.
 type verdict func(work context.Context, job *river.Job[args]) (ends bool, river error)
 
 // work is called by River for each job that it takes. It returns when the job was answered or goes back.
@@ -32,10 +31,12 @@ func (d *Driver) work(ctx context.Context, job *river.Job[args]) error {
 	held, err := d.load(ctx, job.Args.JobID)
 	switch {
 	case errors.Is(err, ErrNotFound): // somebody took the row away: there is nobody to answer
-		d.queue.logger.ErrorContext(ctx, "a job was dropped: its submission is not in the queue's file", slog.String("job_id", job.Args.JobID))
+		d.queue.logger.ErrorContext(ctx, "a job was dropped: its submission is not in the queue's file",
+			slog.String("job_id", job.Args.JobID))
 		return river.JobCancel(err)
 	case err != nil:
-		d.queue.logger.ErrorContext(ctx, "a submission could not be read and is tried again", slog.String("job_id", job.Args.JobID), slog.Any("error", err))
+		d.queue.logger.ErrorContext(ctx, "a submission could not be read and is tried again",
+			slog.String("job_id", job.Args.JobID), slog.Any("err", err))
 		return river.JobSnooze(troubleSnooze)
 	}
 	defer close(held.ended)
@@ -56,7 +57,8 @@ func (d *Driver) work(ctx context.Context, job *river.Job[args]) error {
 	}
 }
 
-// load makes a message of the submission. A row that cannot be read (of another version, or damaged) is one that can never be graded.
+// load makes a message of the submission. A row that cannot be read (of another version, or damaged) is one that can
+// never be graded.
 func (d *Driver) load(ctx context.Context, jobID string) (*delivery, error) {
 	row, err := d.queue.submission(ctx, jobID)
 	if err != nil {
@@ -64,7 +66,10 @@ func (d *Driver) load(ctx context.Context, jobID string) (*delivery, error) {
 	}
 	message := &queue.Message{Job: row.job}
 	if row.malformed != nil {
-		message.Refusal = &queue.Refusal{Reason: fmt.Sprintf("The job cannot be read from the queue's file: %v. Submit it again.", row.malformed)}
+		d.queue.logger.ErrorContext(ctx, "a submission is damaged and is answered with a failure",
+			slog.String("job_id", jobID), slog.Any("err", row.malformed))
+		message.Refusal = &queue.Refusal{Reason: "The job cannot be read from the queue's file: its row is damaged, " +
+			"or was written by another version of slashgrade. Submit it again."}
 	}
 	held := &delivery{driver: d, message: message, verdicts: make(chan verdict), ended: make(chan struct{})}
 	message.Handle = held

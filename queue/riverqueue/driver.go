@@ -21,12 +21,14 @@ import (
 var (
 	// ErrStopped is returned by Receive once Stop or Close was called.
 	ErrStopped = errors.New("the queue's driver was stopped")
-	// ErrNotOurs is wrapped by Complete and Release for a message that was completed, released or given back by Close, or that another driver received.
+	// ErrNotOurs is wrapped by Complete and Release for a message that was completed, released or given back by Close,
+	// or that another driver received.
 	ErrNotOurs = errors.New("the message is no longer held by this driver")
 )
 
 const (
-	// fetchPoll is how often River looks for jobs, and fetchCooldown the least time between two looks: an idle look is one statement.
+	// fetchPoll is how often River looks for jobs, and fetchCooldown the least time between two looks: an idle look is
+	// one statement.
 	fetchPoll     = 20 * time.Millisecond
 	fetchCooldown = 5 * time.Millisecond
 	// noTimeout turns River's limit on a job off, and with it the rescue of jobs that run longer: the runner has its own limits.
@@ -55,9 +57,10 @@ var (
 	_ queue.Recorder = (*Driver)(nil)
 )
 
-// Driver starts taking jobs for the runner, at most concurrency (1 to 10,000) at a time; ctx bounds the start only. Jobs that a driver with the same
-// id held when its process was killed are waiting again when it returns. runnerID is the runner's stable name, 1 to 100 bytes; the caller makes sure
-// that only one process uses it at a time, and within the process a second driver with the id is refused. The caller calls Stop or Close.
+// Driver starts taking jobs for the runner, at most concurrency (1 to 10,000) at a time; ctx bounds the start only.
+// Jobs that a driver with the same id held when its process was killed are waiting again when it returns. runnerID is
+// the runner's stable name, 1 to 100 bytes; the caller makes sure that only one process uses it at a time, and within
+// the process a second driver with the id is refused. The caller calls Stop or Close.
 func (q *Queue) Driver(ctx context.Context, runnerID string, concurrency int) (*Driver, error) {
 	if runnerID == "" || len(runnerID) > maxRunnerID {
 		return nil, fmt.Errorf("the runner's id %q must be 1 to %d bytes long", runnerID, maxRunnerID)
@@ -152,8 +155,9 @@ func (q *Queue) running() []*Driver {
 	return drivers
 }
 
-// Stop ends taking jobs: Receive hands out nothing more, jobs taken from the file but not handed out go back, and messages that were received stay
-// ours until Complete or Release. It returns nil when none is left, and an error when ctx ends before; it may then be called again.
+// Stop ends taking jobs: Receive hands out nothing more, jobs taken from the file but not handed out go back, and
+// messages that were received stay ours until Complete or Release. It returns nil when none is left, and an error when
+// ctx ends before; it may then be called again.
 func (d *Driver) Stop(ctx context.Context) error {
 	d.stopOnce.Do(func() { close(d.stopping) })
 	if err := d.client.Stop(ctx); err != nil {
@@ -182,11 +186,11 @@ func (d *Driver) Receive(ctx context.Context, limit int) ([]*queue.Message, erro
 	}
 	messages := []*queue.Message{held.message}
 	for len(messages) < limit {
-		held, ok := d.another()
-		if !ok || d.take(ctx, held) != nil { // then it went back, and what we have is whole
+		message := d.another(ctx)
+		if message == nil {
 			break
 		}
-		messages = append(messages, held.message)
+		messages = append(messages, message)
 	}
 	return messages, nil
 }
@@ -210,13 +214,19 @@ func (d *Driver) next(ctx context.Context) (*delivery, error) {
 	}
 }
 
-// another takes an offer that is there.
-func (d *Driver) another() (*delivery, bool) {
+// another takes an offer that is there, nil if there is none. One that cannot be taken goes back: what Receive has
+// already is whole.
+func (d *Driver) another(ctx context.Context) *queue.Message {
 	select {
 	case held := <-d.offers:
-		return held, true
+		if err := d.take(ctx, held); err != nil {
+			d.queue.logger.WarnContext(ctx, "a job could not be received and goes back to the queue",
+				slog.String("job_id", held.message.Job.ID), slog.Any("err", err))
+			return nil
+		}
+		return held.message
 	default:
-		return nil, false
+		return nil
 	}
 }
 
@@ -242,8 +252,9 @@ func (d *Driver) Extend(context.Context, *queue.Message) error { return nil }
 // Lease implements [queue.Driver]: a message stays ours for ever.
 func (d *Driver) Lease() time.Duration { return 0 }
 
-// Complete implements [queue.Driver]: it stores the report in the submission's row and ends the job in one transaction, and returns the instant after. If it
-// fails nothing was stored, and it may be called again. It fails with ErrNotOurs if the message is not held any more.
+// Complete implements [queue.Driver]: it stores the report in the submission's row and ends the job in one transaction,
+// and returns the instant after. If it fails nothing was stored, and it may be called again. It fails with ErrNotOurs
+// if the message is not held any more.
 func (d *Driver) Complete(ctx context.Context, m *queue.Message, r *jobspec.Report) (time.Time, error) {
 	held, err := d.held(m)
 	if err != nil {
@@ -295,8 +306,9 @@ func (d *Driver) store(ctx context.Context, job *river.Job[args], report string)
 	})
 }
 
-// Release implements [queue.Driver]. River writes it down within a quarter of a second and
-// tries again if it cannot; a job whose return was not written waits again when the runner starts again. It fails with ErrNotOurs if the message is not held any more.
+// Release implements [queue.Driver]. River writes it down within a quarter of a second and tries again if it cannot; a
+// job whose return was not written waits again when the runner starts again. It fails with ErrNotOurs if the message is
+// not held any more.
 func (d *Driver) Release(ctx context.Context, m *queue.Message) error {
 	held, err := d.held(m)
 	if err == nil {

@@ -51,17 +51,18 @@ func TestReleaseAndComplete(t *testing.T) {
 func TestForeignMessage(t *testing.T) {
 	q := open(t, newPath(t))
 	insert(t, q, &jobspec.Job{})
-	one, two := newDriver(t, q, "one", 1), newDriver(t, q, "two", 1)
-	m := receiveFromEither(t, one, two)
-	for _, foreign := range []*queue.Message{{Job: m.Job}, {Job: m.Job, Handle: "x"}} {
-		if err := one.Release(bounded(t), foreign); !errors.Is(err, riverqueue.ErrNotOurs) {
-			t.Errorf("got %v, want ErrNotOurs", err)
+	holder := newDriver(t, q, "holder", 1)
+	m := receive(t, holder)
+	other := newDriver(t, q, "other", 1)
+	for _, foreign := range []*queue.Message{m, {Job: m.Job}, {Job: m.Job, Handle: "x"}} {
+		if err := other.Release(bounded(t), foreign); !errors.Is(err, riverqueue.ErrNotOurs) {
+			t.Errorf("release: got %v, want ErrNotOurs", err)
+		}
+		if at, err := other.Complete(bounded(t), foreign, &jobspec.Report{}); !errors.Is(err, riverqueue.ErrNotOurs) || !at.IsZero() {
+			t.Errorf("complete: got %v, %v, want ErrNotOurs", at, err)
 		}
 	}
-	errOne, errTwo := one.Release(bounded(t), m), two.Release(bounded(t), m)
-	if errors.Is(errOne, riverqueue.ErrNotOurs) == errors.Is(errTwo, riverqueue.ErrNotOurs) {
-		t.Errorf("released by both or none: %v, %v", errOne, errTwo)
-	}
+	complete(t, holder, m)
 }
 
 // TestFailedCompleteKeepsTheMessage has the transaction fail, and then succeed.
@@ -77,27 +78,30 @@ func TestFailedCompleteKeepsTheMessage(t *testing.T) {
 	if at, err := driver.Complete(ctx, m, &jobspec.Report{}); !errors.Is(err, context.Canceled) || !at.IsZero() {
 		t.Errorf("under a cancelled context: got %v, %v", at, err)
 	}
-	execute(t, path, "CREATE TRIGGER full BEFORE UPDATE OF report ON submission BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")
-	if at, err := driver.Complete(bounded(t), m, &jobspec.Report{}); err == nil || !strings.Contains(err.Error(), "the disk is full") || !at.IsZero() {
+	execute(bounded(t), t, path, `CREATE TRIGGER full BEFORE UPDATE OF report ON submission
+		BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`)
+	at, err := driver.Complete(bounded(t), m, &jobspec.Report{})
+	if err == nil || !strings.Contains(err.Error(), "the disk is full") || !at.IsZero() {
 		t.Errorf("on a full disk: got %v, %v", at, err)
 	}
 	if got := record(t, q, id); got.Report != nil {
 		t.Errorf("the record has the report %+v", got.Report)
 	}
 	wantDepth(t, q, 0, 1)
-	execute(t, path, "DROP TRIGGER full")
+	execute(bounded(t), t, path, "DROP TRIGGER full")
 	complete(t, driver, m)
 	wantDepth(t, q, 0, 0)
 }
 
-// TestCompleteNeedsTheJob covers a file in which the job was taken from the runner: the report is not stored, as the job will be graded again.
+// TestCompleteNeedsTheJob covers a file in which the job was taken from the runner: the report is not stored, as the
+// job will be graded again.
 func TestCompleteNeedsTheJob(t *testing.T) {
 	path := newPath(t)
 	q := open(t, path)
 	id := insert(t, q, &jobspec.Job{})
 	driver := newDriver(t, q, "runner", 1)
 	m := receive(t, driver)
-	execute(t, path, "UPDATE river_job SET state = 'available'")
+	execute(bounded(t), t, path, "UPDATE river_job SET state = 'available'")
 	if at, err := driver.Complete(bounded(t), m, &jobspec.Report{}); !errors.Is(err, riverqueue.ErrNotOurs) || !at.IsZero() {
 		t.Errorf("got %v, %v, want ErrNotOurs", at, err)
 	}
@@ -199,14 +203,16 @@ func TestKilledRunner(t *testing.T) {
 	wantDepth(t, q, 0, 4)
 }
 
-// TestLongJobsAreLeftAlone puts a job into the file that another runner has been working on for three days, and waits until River's maintenance has run.
+// TestLongJobsAreLeftAlone puts a job into the file that another runner has been working on for three days, and waits
+// until River's maintenance has run.
 func TestLongJobsAreLeftAlone(t *testing.T) {
 	path := newPath(t)
 	q := open(t, path)
 	insert(t, q, &jobspec.Job{ID: "long"})
-	execute(t, path, `UPDATE river_job SET state = 'running', attempt = 1, attempted_by = jsonb('["other"]'), attempted_at = datetime('now', '-3 days')`)
+	execute(bounded(t), t, path, `UPDATE river_job SET state = 'running', attempt = 1,
+		attempted_by = jsonb('["other"]'), attempted_at = datetime('now', '-3 days')`)
 	insert(t, q, &jobspec.Job{ID: "scheduled"})
-	execute(t, path, `UPDATE river_job SET state = 'scheduled' WHERE state = 'available'`)
+	execute(bounded(t), t, path, `UPDATE river_job SET state = 'scheduled' WHERE state = 'available'`)
 	// River's scheduler brings this one, and starts after its rescuer.
 	if m := receive(t, newDriver(t, q, "runner", 2)); m.Job.ID != "scheduled" {
 		t.Errorf("received %q", m.Job.ID)
@@ -214,25 +220,43 @@ func TestLongJobsAreLeftAlone(t *testing.T) {
 	wantDepth(t, q, 0, 2)
 }
 
-// TestExactlyOnce runs 300 jobs through two handles on the file, each with a runner that has two receivers.
+// TestExactlyOnce runs jobs through four receivers: of one runner, and of two runners on two handles, where SQLite
+// keeps one waiting for the other.
 func TestExactlyOnce(t *testing.T) {
-	path := newPath(t)
-	const jobs = 300
-	handles := []*riverqueue.Queue{open(t, path), open(t, path)}
-	ctx, cancel := context.WithCancel(bounded(t))
-	seen := make(chan string, 2*jobs)
-	var receivers sync.WaitGroup
-	for i, q := range handles {
-		driver := newDriver(t, q, fmt.Sprint("runner-", i), 4)
-		for range 2 {
-			receivers.Go(func() { answerAll(t, ctx, driver, seen) })
-		}
+	for _, c := range []struct{ handles, receivers, jobs int }{{1, 4, 300}, {2, 2, 30}} {
+		t.Run(fmt.Sprint(c.handles, " runners"), func(t *testing.T) {
+			path := newPath(t)
+			platform := open(t, path)
+			ctx, cancel := context.WithCancel(bounded(t))
+			seen := make(chan string, 2*c.jobs)
+			var receivers sync.WaitGroup
+			handle := platform
+			for i := range c.handles {
+				driver := newDriver(t, handle, fmt.Sprint("runner-", i), 4)
+				for range c.receivers {
+					receivers.Go(func() { answerAll(ctx, t, driver, seen) })
+				}
+				handle = open(t, path)
+			}
+			want := map[string]bool{}
+			for range c.jobs {
+				want[insert(t, platform, &jobspec.Job{Image: "x"})] = true
+			}
+			wantEach(ctx, t, seen, want)
+			wantDepth(t, platform, 0, 0)
+			cancel()
+			receivers.Wait()
+			if len(seen) != 0 {
+				t.Errorf("%d jobs came again", len(seen))
+			}
+		})
 	}
-	want := map[string]bool{}
-	for i := range jobs {
-		want[insert(t, handles[i%2], &jobspec.Job{Image: "x"})] = true
-	}
-	for range jobs {
+}
+
+// wantEach waits until each of the jobs was seen, and fails t if one comes twice on the way.
+func wantEach(ctx context.Context, t *testing.T, seen <-chan string, want map[string]bool) {
+	t.Helper()
+	for range len(want) {
 		select {
 		case id := <-seen:
 			if !want[id] {
@@ -243,16 +267,10 @@ func TestExactlyOnce(t *testing.T) {
 			t.Fatalf("%d jobs did not come", len(want))
 		}
 	}
-	wantDepth(t, handles[0], 0, 0)
-	cancel()
-	receivers.Wait()
-	if len(seen) != 0 {
-		t.Errorf("%d jobs came again", len(seen))
-	}
 }
 
 // answerAll completes what the driver receives until ctx ends.
-func answerAll(t *testing.T, ctx context.Context, driver *riverqueue.Driver, seen chan<- string) {
+func answerAll(ctx context.Context, t *testing.T, driver *riverqueue.Driver, seen chan<- string) {
 	t.Helper()
 	for {
 		messages, err := driver.Receive(ctx, 2)
@@ -263,7 +281,7 @@ func answerAll(t *testing.T, ctx context.Context, driver *riverqueue.Driver, see
 			return
 		}
 		for _, m := range messages {
-			if _, err := driver.Complete(t.Context(), m, &jobspec.Report{JobID: m.Job.ID}); err != nil || m.Redelivered {
+			if _, err := driver.Complete(context.WithoutCancel(ctx), m, &jobspec.Report{JobID: m.Job.ID}); err != nil || m.Redelivered {
 				t.Errorf("complete %s (redelivered: %v): %v", m.Job.ID, m.Redelivered, err)
 			}
 			seen <- m.Job.ID
@@ -312,8 +330,8 @@ func TestDamagedRows(t *testing.T) {
 	q := open(t, path)
 	insert(t, q, &jobspec.Job{ID: "gone"})
 	insert(t, q, &jobspec.Job{ID: "damaged"})
-	execute(t, path, "DELETE FROM submission WHERE job_id = 'gone'")
-	execute(t, path, "UPDATE submission SET job = '{\"image\": 7}' WHERE job_id = 'damaged'")
+	execute(bounded(t), t, path, "DELETE FROM submission WHERE job_id = 'gone'")
+	execute(bounded(t), t, path, "UPDATE submission SET job = '{\"image\": 7}' WHERE job_id = 'damaged'")
 	driver := newDriver(t, q, "runner", 1)
 	m := receive(t, driver)
 	if m.Job.ID != "damaged" || m.Refusal == nil || !strings.Contains(m.Refusal.Reason, "cannot be read") || m.Job.DeliveryID == "" {

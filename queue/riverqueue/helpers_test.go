@@ -84,7 +84,8 @@ func wantNothing(t *testing.T, driver *riverqueue.Driver) {
 
 func complete(t *testing.T, driver *riverqueue.Driver, m *queue.Message) time.Time {
 	t.Helper()
-	at, err := driver.Complete(bounded(t), m, &jobspec.Report{JobID: m.Job.ID, Succeeded: true, Results: json.RawMessage(`{"score":1}`)})
+	report := &jobspec.Report{JobID: m.Job.ID, Succeeded: true, Results: json.RawMessage(`{"score":1}`)}
+	at, err := driver.Complete(bounded(t), m, report)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,14 +117,14 @@ func wantDepth(t *testing.T, q *riverqueue.Queue, waiting, running int) {
 }
 
 // execute runs a statement on the queue's file, beside the package.
-func execute(t *testing.T, path, statement string, values ...any) {
+func execute(ctx context.Context, t *testing.T, path, statement string, values ...any) {
 	t.Helper()
 	db, err := sql.Open("sqlite", path+"?_busy_timeout=10000")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
-	if _, err := db.ExecContext(bounded(t), statement, values...); err != nil {
+	defer func() { _ = db.Close() }()
+	if _, err := db.ExecContext(ctx, statement, values...); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -12,16 +12,18 @@ import (
 const (
 	// waitPoll is how often Wait looks: a read of one row, and short beside any job.
 	waitPoll = 20 * time.Millisecond
-	// gradedGrace is how long Wait stays for graded_at once it has seen the report. The runner writes it right after; one that was killed in between never does.
+	// gradedGrace is how long Wait stays for graded_at once it has seen the report. The runner writes it right after;
+	// one that was killed in between never does.
 	gradedGrace = time.Second
 )
 
 // Record is what the queue knows of a submission.
 type Record struct {
-	// Job is the job as it was inserted, with SubmittedAt and DeliveryID, and ReceivedAt where a runner took it. Of a damaged row only these and the ID stand:
-	// it is answered like any other, with a report that says so.
+	// Job is the job as it was inserted, with SubmittedAt and DeliveryID, and ReceivedAt where a runner took it. Of a
+	// damaged row only these and the ID stand: it is answered like any other, with a report that says so.
 	Job *jobspec.Job
-	// Deliveries is how often a runner took the job: 0 while it waits for the first, above 1 if it was released or its runner ended.
+	// Deliveries is how often a runner took the job: 0 while it waits for the first, above 1 if it was released or its
+	// runner ended.
 	Deliveries int
 	// Runner is the id of the runner that took it last, empty if none did.
 	Runner string
@@ -50,8 +52,9 @@ func (q *Queue) Record(ctx context.Context, jobID string) (*Record, error) {
 	return record, nil
 }
 
-// Wait returns the job's record as soon as it has a report, whichever process graded it, and up to a second later if graded_at is not yet
-// known. It fails with ErrNotFound if no submission has the id, and with ctx's error when ctx ends.
+// Wait returns the job's record as soon as it has a report, whichever process graded it, and up to a second later if
+// graded_at is not yet known. It fails with ErrNotFound if no submission has the id, and with ctx's error when ctx
+// ends.
 func (q *Queue) Wait(ctx context.Context, jobID string) (*Record, error) {
 	ticker := time.NewTicker(waitPoll)
 	defer ticker.Stop()

@@ -1,20 +1,23 @@
 // Package riverqueue is the embedded queue: River on a SQLite file, for one machine, without a server.
 //
-// A [Queue] is a handle on the file. The platform's side uses [Queue.Insert] and [Queue.Wait], the runner's side [Queue.Driver]; both may be in one
-// process or in several that have the file open at the same time.
+// A [Queue] is a handle on the file. The platform's side uses [Queue.Insert] and [Queue.Wait], the runner's side
+// [Queue.Driver]; both may be in one process or in several that have the file open at the same time.
 //
 // # Delivery
 //
-// A submission and its River job are inserted in one transaction, and the report is stored and the job completed in one: nothing that was
-// accepted is lost, and nothing is answered twice. A job is delivered again only if it was released or if its runner ended without an
-// answer. SQLite writes wait for the disk (synchronous FULL), so this holds through a power cut too.
+// A submission and its River job are inserted in one transaction, and the report is stored and the job completed in
+// one: nothing that was accepted is lost, and nothing is answered twice. A job is delivered again only if it was
+// released or if its runner ended without an answer. SQLite writes wait for the disk (synchronous FULL), so this holds
+// through a power cut too.
 //
 // # River
 //
-// River pushes jobs to workers and has no lease. Here a worker is a goroutine that offers its job to [Driver.Receive] and then holds it until
-// [Driver.Complete] or [Driver.Release] says how it ends, however long that takes: River's timeout is off, and with it the rescue
-// of jobs that run long. What a killed runner left behind is recognised by the runner's id when a driver with the same id starts; only one process with
-// an id may run at a time, which the caller's lock on its data directory ensures. An attempt never fails in River's eyes, so its retries and their limit play no part.
+// River pushes jobs to workers and has no lease. Here a worker is a goroutine that offers its job to [Driver.Receive]
+// and then holds it until [Driver.Complete] or [Driver.Release] says how it ends, however long that takes: River's
+// timeout is off, and with it the rescue of jobs that run long. What a killed runner left behind is recognised by the
+// runner's id when a driver with the same id starts; only one process with an id may run at a time, which the caller's
+// lock on its data directory ensures. An attempt never fails in River's eyes, so its retries and their limit play no
+// part.
 package riverqueue
 
 import (
@@ -45,12 +48,13 @@ var (
 )
 
 const (
-	// busyTimeout is how long a statement waits for another process's write. Writes take milliseconds; a checkpoint of a large log on a slow disk takes longer.
+	// busyTimeout is how long a statement waits for another process's write. Writes take milliseconds; a checkpoint of
+	// a large log on a slow disk takes longer.
 	busyTimeout = 10 * time.Second
 	// kind is the name of our jobs in River's table.
 	kind = "slashgrade_grade"
-	// maxAttempts is above what a row can reach: a job is never given up by River, which counts an attempt for each delivery that ended with
-	// its process.
+	// maxAttempts is above what a row can reach: a job is never given up by River, which counts an attempt for each
+	// delivery that ended with its process.
 	maxAttempts = 30_000
 )
 
@@ -83,9 +87,10 @@ func NewID() string {
 	return uuid.Must(uuid.NewV7()).String() // fails only without a source of randomness, as does everything else
 }
 
-// Open opens the queue's file, makes it (mode 0600, its folder 0700) if it is not there, and brings its tables to this version. Beside the file
-// lie SQLite's own (-wal, -shm) and a lock (.lock) that is held while tables change; the file must be on a local file system. Open fails if the file is not a
-// queue, was made by a newer version, or cannot be locked before ctx ends. The caller calls Close.
+// Open opens the queue's file, makes it (mode 0600, its folder 0700) if it is not there, and brings its tables to this
+// version. Beside the file lie SQLite's own (-wal, -shm) and a lock (.lock) that is held while tables change; the file
+// must be on a local file system. Open fails if the file is not a queue, was made by a newer version, or cannot be
+// locked before ctx ends. The caller calls Close.
 func Open(ctx context.Context, path string, opts *Options) (*Queue, error) {
 	logger := slog.New(slog.DiscardHandler)
 	if opts != nil && opts.Logger != nil {
@@ -102,7 +107,8 @@ func Open(ctx context.Context, path string, opts *Options) (*Queue, error) {
 	return &Queue{db: db, inserts: inserts, logger: logger, drivers: map[string]*Driver{}}, nil
 }
 
-// openDatabase opens and migrates the file under a lock of its own: SQLite's busy timeout covers neither the switch to WAL nor two migrations at once.
+// openDatabase opens and migrates the file under a lock of its own: SQLite's busy timeout covers neither the switch to
+// WAL nor two migrations at once.
 func openDatabase(ctx context.Context, path string, logger *slog.Logger) (db *sql.DB, err error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, err
@@ -122,7 +128,8 @@ func openDatabase(ctx context.Context, path string, logger *slog.Logger) (db *sq
 	if err != nil {
 		return nil, err
 	}
-	// SQLite has one writer. One connection lets our goroutines queue in the order they come, where several would wake each other by timeouts.
+	// SQLite has one writer. One connection lets our goroutines queue in the order they come, where several would wake
+	// each other by timeouts.
 	db.SetMaxOpenConns(1)
 	if err := migrate(ctx, db, logger); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -132,7 +139,7 @@ func openDatabase(ctx context.Context, path string, logger *slog.Logger) (db *sq
 
 // touch makes the file with our mode: SQLite would take the umask's, and it gives its -wal and -shm the mode of the file.
 func touch(path string) error {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names the queue's file
 	if err != nil {
 		return err
 	}
@@ -160,9 +167,9 @@ func (q *Queue) Close() error {
 	return errors.Join(append(errs, q.db.Close())...)
 }
 
-// Insert puts the job on the queue and returns its id: the job's own, or a new one where that is empty. Once Insert has returned nil
-// the job is on the disk. SubmittedAt, ReceivedAt and DeliveryID are the queue's to give: what stands in them is not used. It fails with
-// ErrDuplicate if the id was used before, and if a text of the job is not UTF-8.
+// Insert puts the job on the queue and returns its id: the job's own, or a new one where that is empty. Once Insert has
+// returned nil the job is on the disk. SubmittedAt, ReceivedAt and DeliveryID are the queue's to give: what stands in
+// them is not used. It fails with ErrDuplicate if the id was used before, and if a text of the job is not UTF-8.
 func (q *Queue) Insert(ctx context.Context, job *jobspec.Job) (string, error) {
 	id := job.ID
 	if id == "" {

@@ -27,7 +27,8 @@ func TestInsertKeepsEverything(t *testing.T) {
 	jobs := []*jobspec.Job{
 		{ID: "plain", Image: "debian:trixie-slim", Timeout: 30 * time.Second},
 		{
-			ID: "every field/ü?", Image: "a@sha256:00", Entrypoint: []string{"/grade/x y", ""}, Timeout: 2500 * time.Millisecond, EnableNetworking: true,
+			ID: "every field/ü?", Image: "a@sha256:00", Entrypoint: []string{"/grade/x y", ""},
+			Timeout: 2500 * time.Millisecond, EnableNetworking: true,
 			Environment: map[string]*string{"A": &value, "EMPTY": &empty, "UNSET": nil},
 			Files:       jobspec.Location{Bucket: "b", Root: "../r"},
 			RequestedAt: time.Date(2026, 2, 3, 4, 5, 6, 789_000_000, time.UTC), Warnings: []string{"odd"},
@@ -101,7 +102,8 @@ func TestReportReachesOtherHandles(t *testing.T) {
 	driver := newDriver(t, runner, "runner", 1)
 	m := receive(t, driver)
 	report := &jobspec.Report{
-		JobID: id, TimedOut: true, Results: json.RawMessage("null"), Message: "<too slow>", Outcome: jobspec.TimedOut, Exit: &jobspec.Exit{Status: 137},
+		JobID: id, TimedOut: true, Results: json.RawMessage("null"), Message: "<too slow>",
+		Outcome: jobspec.TimedOut, Exit: &jobspec.Exit{Status: 137},
 	}
 	report.Stamp(jobspec.Timestamps{SubmittedAt: m.Job.SubmittedAt, ReceivedAt: m.Job.ReceivedAt, FinishedAt: time.Now()})
 	before := time.Now()
@@ -120,7 +122,8 @@ func TestReportReachesOtherHandles(t *testing.T) {
 	if diff := cmp.Diff(report, got.Report); diff != "" {
 		t.Errorf("the report came back changed (-want +got):\n%s", diff)
 	}
-	if got.Runner != "runner" || got.Deliveries != 1 || !got.GradedAt.Equal(report.Timestamps.GradedAt) || got.Job.ReceivedAt.IsZero() {
+	if got.Runner != "runner" || got.Deliveries != 1 || got.Job.ReceivedAt.IsZero() ||
+		!got.GradedAt.Equal(report.Timestamps.GradedAt) {
 		t.Errorf("the record is %+v", got)
 	}
 	wantDepth(t, platform, 0, 0)
@@ -166,7 +169,7 @@ func TestOpenRefuses(t *testing.T) {
 			if err := q.Close(); err != nil {
 				t.Fatal(err)
 			}
-			execute(t, path, "PRAGMA user_version = 99")
+			execute(bounded(t), t, path, "PRAGMA user_version = 99")
 		}, "version 99"},
 		{"a folder", func(t *testing.T, path string) {
 			t.Helper()
@@ -203,7 +206,9 @@ func TestOpenOddNames(t *testing.T) {
 	q := open(t, filepath.Join(dir, "q u é.db"))
 	id := insert(t, q, &jobspec.Job{})
 	record(t, open(t, filepath.Join(dir, "q u é.db")), id)
-	for name, want := range map[string]fs.FileMode{"q u é.db": 0o600, "q u é.db-wal": 0o600, "q u é.db-shm": 0o600, "q u é.db.lock": 0o600, ".": fs.ModeDir | 0o700} {
+	for name, want := range map[string]fs.FileMode{
+		".": fs.ModeDir | 0o700, "q u é.db": 0o600, "q u é.db-wal": 0o600, "q u é.db-shm": 0o600, "q u é.db.lock": 0o600,
+	} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
@@ -214,7 +219,8 @@ func TestOpenOddNames(t *testing.T) {
 	}
 }
 
-// TestOpenTogether opens a file that does not exist yet from several processes at the same time, and from several handles in this one.
+// TestOpenTogether opens a file that does not exist yet from several processes at the same time, and from several
+// handles in this one.
 func TestOpenTogether(t *testing.T) {
 	path := newPath(t)
 	var children []*process

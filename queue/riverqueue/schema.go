@@ -10,8 +10,9 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 )
 
-// migrations are our own tables, each entry one version, applied in order and never changed once released. SQLite keeps the number of the last one
-// (user_version, which River leaves alone); a migration library would add a dependency and a table for the same.
+// migrations are our own tables, each entry one version, applied in order and never changed once released. SQLite keeps
+// the number of the last one (user_version, which River leaves alone); a migration library would add a dependency and a
+// table for the same.
 func migrations() []string {
 	return []string{
 		`CREATE TABLE submission (
@@ -43,7 +44,8 @@ func migrate(ctx context.Context, db *sql.DB, logger *slog.Logger) error {
 	}
 	steps := migrations()
 	if version > len(steps) {
-		return fmt.Errorf("its tables have version %d and this program knows %d: use the newer slashgrade that made it", version, len(steps))
+		return fmt.Errorf("its tables have version %d and this program knows %d: use the newer slashgrade that made it",
+			version, len(steps))
 	}
 	for ; version < len(steps); version++ {
 		if err := step(ctx, db, version+1, steps[version]); err != nil {

@@ -34,7 +34,8 @@ func encodeJob(id string, job *jobspec.Job) (string, error) {
 	}
 	document, err := json.Marshal(storedJob{
 		Image: job.Image, Entrypoint: job.Entrypoint, Timeout: job.Timeout, EnableNetworking: job.EnableNetworking,
-		Environment: job.Environment, Bucket: job.Files.Bucket, Root: job.Files.Root, RequestedAt: job.RequestedAt, Warnings: job.Warnings,
+		Environment: job.Environment, Bucket: job.Files.Bucket, Root: job.Files.Root,
+		RequestedAt: job.RequestedAt, Warnings: job.Warnings,
 	})
 	return string(document), err
 }
@@ -62,8 +63,9 @@ func decodeJob(document string, job *jobspec.Job) error {
 	if err := json.Unmarshal([]byte(document), &stored); err != nil {
 		return err
 	}
-	job.Image, job.Entrypoint, job.Timeout, job.EnableNetworking = stored.Image, stored.Entrypoint, stored.Timeout, stored.EnableNetworking
-	job.Environment, job.Files = stored.Environment, jobspec.Location{Bucket: stored.Bucket, Root: stored.Root}
+	job.Image, job.Entrypoint, job.Timeout = stored.Image, stored.Entrypoint, stored.Timeout
+	job.EnableNetworking, job.Environment = stored.EnableNetworking, stored.Environment
+	job.Files = jobspec.Location{Bucket: stored.Bucket, Root: stored.Root}
 	job.RequestedAt, job.Warnings = stored.RequestedAt, stored.Warnings
 	return nil
 }

@@ -3,6 +3,7 @@ package sqsqueue_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -209,6 +210,38 @@ func TestBrokenConnection(t *testing.T) {
 		if err := b.Send(t.Context(), newJob("7")); (err == nil) != c.works {
 			t.Errorf("broken %d times: got %v, want success: %v", c.tries, err, c.works)
 		}
+	}
+}
+
+// A listener finds each job's result, in whatever order it asks, and passes over what is none.
+func TestListener(t *testing.T) {
+	b := newBench(t, setup{})
+	l, err := sqsqueue.NewListener(t.Context(), b.options(b.jobs, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	for _, id := range []string{"1", "2"} {
+		b.send(t, id)
+		m := b.receiveOne(t)
+		if err := b.Announce(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Complete(t.Context(), m, &jobspec.Report{JobID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for _, id := range []string{"2", "1"} {
+		if err := l.Wait(ctx, id); err != nil {
+			t.Errorf("job %s: %v", id, err)
+		}
+	}
+	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := l.Wait(short, "1"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a result that was waited for is there again: %v", err)
 	}
 }
 

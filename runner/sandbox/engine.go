@@ -10,6 +10,8 @@ package sandbox
 import (
 	"context"
 	"io"
+	"slices"
+	"strings"
 )
 
 // Image is an image that the engine has.
@@ -25,6 +27,17 @@ type Image struct {
 	Volumes    []string // VOLUME paths that are empty in the image
 	Arch       string   // as Go names it: amd64, arm64
 	Warning    string   // what was odd about getting it, for staff; "" if nothing
+}
+
+// DefaultPath is the PATH of an image that sets none, as container engines have it.
+const DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// WithPath returns an image's environment with [DefaultPath] where it sets no PATH.
+func WithPath(env []string) []string {
+	if slices.ContainsFunc(env, func(entry string) bool { return strings.HasPrefix(entry, "PATH=") }) {
+		return env
+	}
+	return append([]string{"PATH=" + DefaultPath}, env...)
 }
 
 // Spec is one container to be.
@@ -47,10 +60,10 @@ type Engine interface {
 	Sweep(ctx context.Context, runner string) (int, error)
 }
 
-// Container is a running guest. Read and Write are its stdout and stdin.
+// Container is a running guest. Read and Write are its stdout and stdin; Close ends both, whoever waits for them, and with them the
+// guest and its job.
 type Container interface {
-	io.Reader
-	io.Writer
+	io.ReadWriteCloser
 	// ID is the engine's name of it, for logs.
 	ID() string
 	// State asks the engine. An error means that the engine does not answer.
@@ -60,7 +73,7 @@ type Container interface {
 	Remove(ctx context.Context) error
 }
 
-// State is how a container is, by the engine's word.
+// State is how a container is, by the engine's word. One that the engine no longer has was killed: status 137.
 type State struct {
 	Running     bool
 	ExitStatus  int

@@ -1,6 +1,9 @@
 package sandbox
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // The names of the profiles that are built in.
 const (
@@ -136,7 +139,9 @@ func (p *Profile) Tmpfs(image *Image) []Tmpfs {
 		{Path: "/var/tmp", Bytes: p.ScratchBytes},
 	}
 	for _, volume := range image.Volumes {
-		list = append(list, Tmpfs{Path: volume, Bytes: p.ScratchBytes})
+		if !slices.ContainsFunc(list, func(t Tmpfs) bool { return t.Path == volume }) { // an image may name /grade or /tmp
+			list = append(list, Tmpfs{Path: volume, Bytes: p.ScratchBytes})
+		}
 	}
 	return list
 }

@@ -2,9 +2,11 @@ package sandbox
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/slashgrade/slashgrade/runner/sandbox/guest"
@@ -54,17 +56,38 @@ func (s *Session) Run(ctx context.Context, command *Command, output func(guest.S
 		Timeout: command.Timeout, MaxOutput: command.MaxOutput, MaxResults: MaxResults, MaxDisk: s.spec.Profile.DiskBytes,
 	}
 	ending := &Ending{StartedAt: time.Now()}
-	if err := s.out.WriteJSON(guest.KindStart, order); err != nil {
-		return nil, fmt.Errorf("tell the job to go: %w: %w", ErrGuestLost, err)
+	if command.size() > maxStart {
+		ending.NotStarted, ending.FinishedAt = "its arguments and environment are too large together", ending.StartedAt
+		return ending, nil
+	}
+	if err := s.send(ctx, guest.KindStart, order); err != nil {
+		return nil, fmt.Errorf("tell the job to go: %w", err)
 	}
 	err := s.follow(ctx, ending, command.Timeout)
 	if ending.FinishedAt.IsZero() {
 		ending.FinishedAt = time.Now()
 	}
-	if err == nil || ctx.Err() != nil {
-		return ending, err
+	switch {
+	case err == nil:
+		return ending, nil
+	case ctx.Err() != nil:
+		return nil, err
+	default:
+		return s.mourn(ctx, ending, command.Timeout, err)
 	}
-	return s.mourn(ctx, ending, command.Timeout, err)
+}
+
+// maxStart is what a job may bring of arguments and environment together: what Linux takes at most, as JSON half a frame.
+const maxStart = guest.MaxToGuest / 2
+
+// size is how many bytes of arguments and environment there are, as they would stand in a frame at most.
+func (c *Command) size() int {
+	size := 0
+	for _, text := range slices.Concat(c.Argv, c.Env) {
+		encoded, _ := json.Marshal(text) // a string is always JSON
+		size += len(encoded) + 1
+	}
+	return size
 }
 
 func (s *Session) listenTo(output func(guest.Stream, []byte), limit int64) {
@@ -127,18 +150,29 @@ func (s *Session) takeResults(ctx context.Context, ending *Ending) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ending.ResultsEnd, ending.Results = &end, s.results
+	ending.ResultsEnd = &end
+	if end.State != guest.ResultsRead {
+		return nil
+	}
+	if int64(len(s.results)) != end.Size || end.Size > MaxResults {
+		return fmt.Errorf("the guest sent %d bytes of results and told of %d", len(s.results), end.Size)
+	}
+	ending.Results = s.results
 	return nil
 }
 
 // mourn decides what a guest means that was lost after "go": while the engine answers, it is the job's own outcome, or a student
-// could make a job that every host tries again.
+// could make a job that every host tries again. Only a guest that ended because it missed its runner, which no job can make it do,
+// is a failure of ours.
 func (s *Session) mourn(ctx context.Context, ending *Ending, timeout time.Duration, lost error) (*Ending, error) {
 	state, err := s.lastState(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("the guest was lost and the engine does not answer: %w: %w", lost, err)
 	}
-	ending.Ended, ending.Lost, ending.State = nil, true, state
+	if !state.Running && state.ExitStatus == guest.ExitAlone {
+		return nil, fmt.Errorf("the stream to the guest broke while the job ran: %w", lost)
+	}
+	ending.Ended, ending.ResultsEnd, ending.Lost, ending.State = nil, nil, true, state
 	ending.Overdue = state.Running && time.Since(ending.StartedAt) > timeout
 	return ending, nil
 }
@@ -166,11 +200,12 @@ func (s *Session) silent() bool {
 	return s.err != nil
 }
 
-// Archive writes /grade as the job left it to w as a gzip'd tar of at most limit bytes of files, and returns what was left out.
+// Archive writes /grade as the job left it to w as a gzip'd tar of at most limit bytes of files, and returns what was left out. When
+// the context ends, one write may still be going on until Close.
 func (s *Session) Archive(ctx context.Context, w io.Writer, limit int64) ([]string, error) {
-	s.archiveTo(w)
-	defer s.archiveTo(nil)
-	if err := s.out.WriteJSON(guest.KindCollect, guest.Collect{MaxBytes: limit}); err != nil {
+	s.archiveTo(w, 2*limit+maxHeaders)
+	defer s.archiveTo(nil, 0)
+	if err := s.send(ctx, guest.KindCollect, guest.Collect{MaxBytes: limit}); err != nil {
 		return nil, fmt.Errorf("ask for the archive: %w", err)
 	}
 	frame, err := s.expect(ctx, unpackTimeout, guest.KindArchiveEnd)
@@ -187,8 +222,11 @@ func (s *Session) Archive(ctx context.Context, w io.Writer, limit int64) ([]stri
 	return end.Skipped, nil
 }
 
-func (s *Session) archiveTo(w io.Writer) {
+// maxHeaders is what an archive may hold beside its files' contents, together with as much again as these: names, compressed.
+const maxHeaders = 64 << 20
+
+func (s *Session) archiveTo(w io.Writer, limit int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.archive = w
+	s.archive, s.packed = w, limit
 }

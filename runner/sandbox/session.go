@@ -63,6 +63,7 @@ type Session struct {
 	left    int64  // bytes of output that are still taken
 	results []byte // of results.json
 	archive io.Writer
+	packed  int64 // bytes of the archive that are still taken
 }
 
 // Open starts a container and waits for its guest.
@@ -91,6 +92,23 @@ func Open(ctx context.Context, engine Engine, spec *Spec) (*Session, error) {
 
 // Container returns the engine's name of the container.
 func (s *Session) Container() string { return s.container.ID() }
+
+// Guest returns what the guest has said of itself.
+func (s *Session) Guest() guest.Hello { return s.hello }
+
+// send writes a frame, or gives the container up when the context ends before the guest takes it.
+func (s *Session) send(ctx context.Context, kind guest.Kind, v any) error {
+	stop := context.AfterFunc(ctx, func() { _ = s.container.Close() })
+	defer stop()
+	err := s.out.WriteJSON(kind, v)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrGuestLost, err)
+	}
+	return nil
+}
 
 // Close kills and removes the container. The error says that the engine did not; the sweep at the next start will.
 func (s *Session) Close(ctx context.Context) error {
@@ -157,12 +175,19 @@ func (s *Session) take(frame *guest.Frame) error {
 func (s *Session) takeArchive(chunk []byte) error {
 	s.mu.Lock()
 	archive := s.archive
+	s.packed -= int64(len(chunk))
+	tooMuch := s.packed < 0
 	s.mu.Unlock()
-	if archive == nil {
+	switch {
+	case archive == nil:
 		return nil
+	case tooMuch:
+		return errors.New("the guest sent more of an archive than it may hold")
 	}
-	_, err := archive.Write(chunk)
-	return err
+	if _, err := archive.Write(chunk); err != nil {
+		return fmt.Errorf("keep the archive: %w", err)
+	}
+	return nil
 }
 
 func (s *Session) takeOutput(payload []byte) error {

@@ -14,7 +14,8 @@ import (
 const unpackTimeout = 5 * time.Minute
 
 // Unpack streams a gzip'd tar into /grade, which then belongs to the job's user, and makes executable, a path below /grade, so. The
-// error is a *RefusedError if the archive is at fault, a *SourceError if its reader is; every other one is ours.
+// error is a *RefusedError if the archive is at fault, a *SourceError if its reader is; every other one is ours. When the context ends,
+// a read of the archive may still be going on until its owner closes it.
 func (s *Session) Unpack(ctx context.Context, archive io.Reader, executable string) (*guest.Ready, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, unpackTimeout, errors.New("the archive took too long to unpack"))
 	defer cancel()
@@ -22,10 +23,10 @@ func (s *Session) Unpack(ctx context.Context, archive io.Reader, executable stri
 		User: s.user(), Executable: executable,
 		MaxBytes: s.spec.Profile.GradeBytes, MaxEntries: int(s.spec.Profile.GradeInodes),
 	}
-	if err := s.out.WriteJSON(guest.KindPrepare, order); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrGuestLost, err)
+	if err := s.send(ctx, guest.KindPrepare, order); err != nil {
+		return nil, fmt.Errorf("announce the archive: %w", err)
 	}
-	refused, err := s.sendFiles(archive)
+	refused, err := s.sendFilesIn(ctx, archive)
 	if err != nil {
 		return nil, err
 	}
@@ -46,13 +47,33 @@ func (s *Session) user() string {
 	return s.spec.Image.User
 }
 
+// sendFilesIn sends the archive and gives up when the context ends: neither the archive's reader nor the container's stream knows of it.
+func (s *Session) sendFilesIn(ctx context.Context, archive io.Reader) (*RefusedError, error) {
+	type outcome struct {
+		refused *RefusedError
+		err     error
+	}
+	sent := make(chan outcome, 1)
+	go func() {
+		refused, err := s.sendFiles(archive)
+		sent <- outcome{refused, err}
+	}()
+	select {
+	case end := <-sent:
+		return end.refused, end.err
+	case <-ctx.Done():
+		_ = s.container.Close()
+		return nil, context.Cause(ctx)
+	}
+}
+
 // sendFiles sends the archive. It stops early when the guest refuses it in the middle.
 func (s *Session) sendFiles(archive io.Reader) (*RefusedError, error) {
 	chunk := make([]byte, guest.MaxChunk)
 	for {
 		n, readErr := archive.Read(chunk)
-		if err := s.out.Write(guest.KindFiles, chunk[:n]); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrGuestLost, err)
+		if err := s.sendChunk(chunk[:n]); err != nil {
+			return nil, err
 		}
 		if errors.Is(readErr, io.EOF) {
 			break
@@ -68,6 +89,16 @@ func (s *Session) sendFiles(archive io.Reader) (*RefusedError, error) {
 		return nil, fmt.Errorf("%w: %w", ErrGuestLost, err)
 	}
 	return nil, nil
+}
+
+func (s *Session) sendChunk(chunk []byte) error {
+	if len(chunk) == 0 {
+		return nil
+	}
+	if err := s.out.Write(guest.KindFiles, chunk); err != nil {
+		return fmt.Errorf("%w: %w", ErrGuestLost, err)
+	}
+	return nil
 }
 
 // refusedEarly looks whether the guest has refused what it has got so far.

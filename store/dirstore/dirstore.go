@@ -2,16 +2,16 @@
 //
 // # Layout
 //
-// A file lies at <folder>/<bucket>/<root>/<name>. Each of the three is one path element, whatever it holds: bytes outside of a small
-// safe set are percent-encoded and long parts are hashed (see element), so that no location leads elsewhere, two locations never share a
-// file, also where the file system folds case or Unicode forms, and a plain job is found by eye. The folder is held as an os.Root: a symbolic
-// link in it leads nowhere outside.
+// A file lies at <folder>/<bucket>/<root>/<name>. Each of the three is one path element, whatever it holds: bytes
+// outside of a small safe set are percent-encoded and long parts are hashed (see element), so that no location leads
+// elsewhere, two locations never share a file, also where the file system folds case or Unicode forms, and a plain job
+// is found by eye. The folder is held as an os.Root: a symbolic link in it leads nowhere outside.
 //
 // # Durability
 //
-// Put writes a temporary file, syncs it, renames it into place and syncs the folder: a file is whole or not there, also after a
-// crash or a power cut. Folders have mode 0700 and files 0600, since they hold students' work. Nothing is ever deleted but temporary files
-// that an interrupted Put left; what is too old is for the operator to remove.
+// Put writes a temporary file, syncs it, renames it into place and syncs the folder: a file is whole or not there, also
+// after a crash or a power cut. Folders have mode 0700 and files 0600, since they hold students' work. Nothing is ever
+// deleted but temporary files that an interrupted Put left; what is too old is for the operator to remove.
 package dirstore
 
 import (
@@ -48,8 +48,9 @@ type Dir struct {
 
 var _ store.Files = (*Dir)(nil)
 
-// Open opens the folder as a store, makes it (mode 0700, parents too) if it is not there, and removes temporary files that were last written more than an
-// hour ago. It fails if dir cannot be made, read or written. The caller calls Close.
+// Open opens the folder as a store, makes it (mode 0700, parents too) if it is not there, and removes temporary files
+// that were last written more than an hour ago. It fails if dir cannot be made, read or written. The caller calls
+// Close.
 func Open(dir string) (*Dir, error) {
 	if err := os.MkdirAll(dir, dirMode); err != nil {
 		return nil, fmt.Errorf("make the folder of the store: %w", err)
@@ -70,8 +71,8 @@ func (d *Dir) Close() error {
 	return d.root.Close()
 }
 
-// Open implements [store.Files]. A file that is replaced while it is read is read to its old end. What is there but is no regular file is refused with
-// store.ErrNotExist.
+// Open implements [store.Files]. A file that is replaced while it is read is read to its old end. What is there but is
+// no regular file is refused with store.ErrNotExist.
 func (d *Dir) Open(ctx context.Context, at jobspec.Location, name string) (io.ReadCloser, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("open %q: %w", name, err)
@@ -86,9 +87,9 @@ func (d *Dir) Open(ctx context.Context, at jobspec.Location, name string) (io.Re
 	return file, nil
 }
 
-// openRegular looks before it opens: opening a FIFO would wait for a writer.
+// openRegular looks before it opens: opening a FIFO would wait for a writer, and links are not ours.
 func (d *Dir) openRegular(name string) (*os.File, error) {
-	info, err := d.root.Stat(name)
+	info, err := d.root.Lstat(name)
 	if err != nil {
 		return nil, err
 	}

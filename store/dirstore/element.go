@@ -18,9 +18,10 @@ func folder(at jobspec.Location) string {
 	return path.Join(element(at.Bucket), element(at.Root))
 }
 
-// element makes a path element of any text, one to one. Lower-case letters, digits, "-", "_" and "." (not as the first byte) stand for themselves and every other byte is
-// percent-encoded: capitals too, since some file systems take A and a for one name. The empty text and texts too long for a
-// name get names that no encoding gives, as there a percent sign is always followed by two hexadecimal digits.
+// element makes a path element of any text, one to one. Lower-case letters, digits, "-", "_" and "." (not as the first
+// byte) stand for themselves and every other byte is percent-encoded: capitals too, since some file systems take A and
+// a for one name. The empty text and texts too long for a name get names that no encoding gives, as there a percent
+// sign is always followed by two hexadecimal digits.
 func element(text string) string {
 	if text == "" {
 		return "%empty"

@@ -62,7 +62,7 @@ func testOverwriteWhileReading(t *testing.T, f *fixture) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	head := make([]byte, 1<<10)
 	if _, err := io.ReadFull(file, head); err != nil {
 		t.Fatal(err)

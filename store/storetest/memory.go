@@ -31,7 +31,7 @@ func testBoundedMemory(t *testing.T, f *fixture) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	received := &meter{r: file, gauge: gauge, sum: sha256.New()}
 	if _, err := io.Copy(io.Discard, received); err != nil {
 		t.Fatal(err)

@@ -14,8 +14,9 @@ type OddName struct {
 	Name  string
 }
 
-// OddNames are the pairs that the suite puts, all at once, below a base that the suite made up. No two of them are the same file, also not where a root and a
-// name are joined by a slash. Each joined path is at most 1,000 bytes of UTF-8: S3 takes 1,024.
+// OddNames are the pairs that the suite puts, all at once, below a base that the suite made up. No two of them are the
+// same file, also not where a root and a name are joined by a slash. Each joined path is at most 1,000 bytes of UTF-8:
+// S3 takes 1,024.
 func OddNames(base string) []OddName {
 	const file = jobspec.ResultsName
 	return []OddName{
@@ -70,7 +71,8 @@ func long(base, tail string) string {
 	return base + "/" + strings.Repeat("é", (900-len(base)-1-len(tail))/2) + tail
 }
 
-// testOddNames puts every pair with a content of its own and then reads all: a pair that is another's file shows the other's content.
+// testOddNames puts every pair with a content of its own and then reads all: a pair that is another's file shows the
+// other's content.
 func testOddNames(t *testing.T, f *fixture) {
 	var stored []OddName
 	for _, odd := range OddNames(f.root) {

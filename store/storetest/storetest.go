@@ -1,5 +1,5 @@
-// Package storetest is the suite that every [store.Files] passes: what is put comes back, whole or not at all, whatever its size and
-// however odd the location and the name are.
+// Package storetest is the suite that every [store.Files] passes: what is put comes back, whole or not at all, whatever
+// its size and however odd the location and the name are.
 package storetest
 
 import (
@@ -16,13 +16,14 @@ import (
 
 // Harness is what the suite needs of a store.
 type Harness struct {
-	// Open gives the store under test. It is called once for each subtest; what it makes is cleaned up through t.Cleanup. It may give
-	// the same store each time: every subtest writes below a root of its own.
+	// Open gives the store under test. It is called once for each subtest; what it makes is cleaned up through
+	// t.Cleanup. It may give the same store each time: every subtest writes below a root of its own.
 	Open func(t *testing.T) store.Files
 	// Bucket is a bucket that exists in the store.
 	Bucket string
-	// Refused lists locations and names of OddNames that the product behind the store cannot hold, by their Label, with the reason.
-	// For them Put may fail; if it does not, the rules hold for them too. A nil map is for a store that takes every name.
+	// Refused lists locations and names of OddNames that the product behind the store cannot hold, by their Label, with
+	// the reason. For them Put may fail; if it does not, the rules hold for them too. A nil map is for a store that
+	// takes every name.
 	Refused map[string]string
 	// CheckOutside, unless nil, runs after the hostile names were written and read, and fails t if anything came to lie outside
 	// the store.

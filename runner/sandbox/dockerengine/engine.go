@@ -3,24 +3,24 @@
 //
 // # Leftovers
 //
-// Every container and volume carries labels of the runner that made it. A container that a killed runner left ends by itself when its
-// stream breaks, and the next start of that runner removes it.
+// Every container carries labels of the runner that made it. One that a killed runner left ends by itself when its stream breaks, and
+// the next start of that runner removes it. Volumes with guests are shared by all runners and stay.
 package dockerengine
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
+	"strings"
+	"sync"
 	"time"
 
-	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/client"
 	"github.com/slashgrade/slashgrade/runner/sandbox"
+	"github.com/slashgrade/slashgrade/runner/sandbox/guest"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -30,7 +30,12 @@ const (
 	LabelRunner = "org.slashgrade.runner"
 	// LabelJob holds the job's ID as the platform gave it.
 	LabelJob = "org.slashgrade.job"
+	// LabelProbe marks containers that are made to look into an image, belong to no runner and are never started.
+	LabelProbe = "org.slashgrade.probe"
 )
+
+// probeAge is after how long a probe is nobody's: it lives for one call.
+const probeAge = 10 * time.Minute
 
 // Times of the engine's answers.
 const (
@@ -49,6 +54,10 @@ type Engine struct {
 
 	pulls   singleflight.Group
 	checked checkedImages
+
+	tasks   sync.WaitGroup // pulls
+	closing chan struct{}
+	close   sync.Once
 }
 
 // Options are what an engine may be told. The zero value is the environment's engine with the default pull policy.
@@ -75,7 +84,7 @@ func New(ctx context.Context, guests *GuestFiles, opts *Options) (*Engine, error
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{api: api, guests: guests, policy: opts.Pull.withDefaults(), log: log}
+	e := &Engine{api: api, guests: guests, policy: opts.Pull.withDefaults(), log: log, closing: make(chan struct{})}
 	if err := e.Ping(ctx); err != nil {
 		_ = api.Close()
 		return nil, err
@@ -93,16 +102,24 @@ func (e *Engine) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the connections to the engine.
-func (e *Engine) Close() error { return e.api.Close() }
+// Close ends pulls that go on beside jobs and the connections to the engine. It may be called again.
+func (e *Engine) Close() error {
+	e.close.Do(func() { close(e.closing) })
+	e.tasks.Wait()
+	return e.api.Close()
+}
 
 // Start implements [sandbox.Engine].
 func (e *Engine) Start(ctx context.Context, spec *sandbox.Spec) (sandbox.Container, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	c, err := e.start(ctx, spec)
+	if err != nil && strings.Contains(err.Error(), guest.Program) {
+		// Somebody removed the guest's volume, in whose place the engine then makes an empty one, or is filling it just now.
+		e.forgetGuests()
+		c, err = e.start(ctx, spec)
+	}
 	if err != nil {
-		// Somebody may have removed the guest's volume, in whose place the engine then makes an empty one.
 		e.forgetGuests()
 		return nil, err
 	}
@@ -118,7 +135,7 @@ func (e *Engine) start(ctx context.Context, spec *sandbox.Spec) (*Container, err
 	if err != nil {
 		return nil, fmt.Errorf("create the container: %w", err)
 	}
-	c := &Container{api: e.api, id: created.ID}
+	c := &Container{api: e.api, id: created.ID, unheard: e.forgetGuests}
 	if err := c.attachAndStart(ctx); err != nil {
 		if removed := c.Remove(context.WithoutCancel(ctx)); removed != nil {
 			e.log.WarnContext(ctx, "container could not be removed", "container", c.id, "err", removed)
@@ -130,15 +147,25 @@ func (e *Engine) start(ctx context.Context, spec *sandbox.Spec) (*Container, err
 
 // Sweep implements [sandbox.Engine].
 func (e *Engine) Sweep(ctx context.Context, runner string) (int, error) {
-	list, err := e.api.ContainerList(ctx, container.ListOptions{
-		All: true, Filters: filters.NewArgs(filters.Arg("label", LabelRunner+"="+runner)),
-	})
+	removed, failed := e.sweep(ctx, LabelRunner+"="+runner, time.Now())
+	_, probes := e.sweep(ctx, LabelProbe, time.Now().Add(-probeAge))
+	return removed, errors.Join(failed, probes)
+}
+
+// sweep removes the containers with the label that were created before the instant.
+func (e *Engine) sweep(ctx context.Context, label string, before time.Time) (int, error) {
+	listing, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	list, err := e.api.ContainerList(listing, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
 	if err != nil {
-		return 0, fmt.Errorf("list the containers of runner %s: %w", runner, err)
+		return 0, fmt.Errorf("list the containers with the label %s: %w", label, err)
 	}
 	var failed error
 	removed := 0
 	for i := range list {
+		if list[i].Created > before.Unix() {
+			continue
+		}
 		left := &Container{api: e.api, id: list[i].ID}
 		if err := left.Remove(ctx); err != nil {
 			failed = errors.Join(failed, err)
@@ -147,68 +174,4 @@ func (e *Engine) Sweep(ctx context.Context, runner string) (int, error) {
 		removed++
 	}
 	return removed, failed
-}
-
-// Container is a running guest in a Docker engine.
-type Container struct {
-	api    *client.Client
-	id     string
-	stream net.Conn
-	stdout io.Reader
-}
-
-// ID implements [sandbox.Container].
-func (c *Container) ID() string { return c.id }
-
-// Read implements [sandbox.Container]: the guest's frames.
-func (c *Container) Read(p []byte) (int, error) { return c.stdout.Read(p) }
-
-// Write implements [sandbox.Container].
-func (c *Container) Write(p []byte) (int, error) { return c.stream.Write(p) }
-
-// attachAndStart attaches before the start: what the guest says first would be lost otherwise.
-func (c *Container) attachAndStart(ctx context.Context) error {
-	// The stream outlives this call; its context would end it.
-	attached, err := c.api.ContainerAttach(context.WithoutCancel(ctx), c.id, container.AttachOptions{
-		Stream: true, Stdin: true, Stdout: true, Stderr: true,
-	})
-	if err != nil {
-		return fmt.Errorf("attach to the container: %w", err)
-	}
-	c.stream, c.stdout = attached.Conn, newDemultiplexer(attached.Reader)
-	if err := c.api.ContainerStart(ctx, c.id, container.StartOptions{}); err != nil {
-		_ = c.stream.Close()
-		return fmt.Errorf("start the container: %w", err)
-	}
-	return nil
-}
-
-// State implements [sandbox.Container].
-func (c *Container) State(ctx context.Context) (*sandbox.State, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	found, err := c.api.ContainerInspect(ctx, c.id)
-	if errdefs.IsNotFound(err) {
-		return &sandbox.State{}, nil // somebody removed it; the engine lives
-	}
-	if err != nil {
-		return nil, fmt.Errorf("inspect the container: %w", err)
-	}
-	return &sandbox.State{
-		Running: found.State.Running, ExitStatus: found.State.ExitCode, OutOfMemory: found.State.OOMKilled,
-	}, nil
-}
-
-// Remove implements [sandbox.Container].
-func (c *Container) Remove(ctx context.Context) error {
-	if c.stream != nil {
-		_ = c.stream.Close()
-	}
-	ctx, cancel := context.WithTimeout(ctx, removeTimeout)
-	defer cancel()
-	err := c.api.ContainerRemove(ctx, c.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
-	if err != nil && !errdefs.IsNotFound(err) && !errdefs.IsConflict(err) {
-		return fmt.Errorf("remove container %s: %w", c.id, err)
-	}
-	return nil
 }

@@ -154,8 +154,9 @@ func (e *Engine) emptyVolumes(ctx context.Context, imageID string, volumes map[s
 	if len(volumes) == 0 {
 		return nil, nil
 	}
-	created, err := e.api.ContainerCreate(ctx, &container.Config{Image: imageID, Entrypoint: []string{guest.Program}, Cmd: []string{}},
-		&container.HostConfig{NetworkMode: "none"}, nil, nil, "")
+	created, err := e.api.ContainerCreate(ctx, &container.Config{
+		Image: imageID, Entrypoint: []string{guest.Program}, Cmd: []string{}, Labels: map[string]string{LabelProbe: "volumes"},
+	}, &container.HostConfig{NetworkMode: "none", LogConfig: container.LogConfig{Type: "none"}}, nil, nil, "")
 	if err != nil {
 		return nil, fmt.Errorf("look into the image's volumes: %w", err)
 	}

@@ -158,11 +158,11 @@ func (e *Engine) pullAgain(ctx context.Context, found *sandbox.Image, ref refere
 func (e *Engine) refresh(ctx context.Context, name string, ref reference.Named) {
 	e.checked.mark(name)
 	ctx = context.WithoutCancel(ctx)
-	go func() {
+	e.tasks.Go(func() {
 		if err := e.pullOnce(ctx, name, ref); err != nil {
 			e.log.WarnContext(ctx, "image could not be refreshed; the one that is there is used", "image", name, "err", err)
 		}
-	}()
+	})
 }
 
 // inspect returns the image as the engine has it, with a not-found error of errdefs where it has not.
@@ -178,7 +178,8 @@ func (e *Engine) inspect(ctx context.Context, name string, ref reference.Named) 
 		return result, nil
 	}
 	result.User, result.Dir = found.Config.User, found.Config.WorkingDir
-	result.Entrypoint, result.Cmd, result.Env = found.Config.Entrypoint, found.Config.Cmd, found.Config.Env
+	result.Entrypoint, result.Cmd = found.Config.Entrypoint, found.Config.Cmd
+	result.Env = sandbox.WithPath(found.Config.Env)
 	result.Volumes, err = e.volumesOf(ctx, found.ID, found.Config.Volumes)
 	return result, err
 }
@@ -206,6 +207,9 @@ func (e *Engine) volumesOf(ctx context.Context, id string, volumes map[string]st
 
 // digest names what the image is for good: its digest in the repository that it was asked for by, else its ID.
 func digest(found *image.InspectResponse, ref reference.Named) string {
+	if pinned(ref) {
+		return reference.FamiliarString(ref)
+	}
 	repository := reference.FamiliarName(ref)
 	for _, candidate := range found.RepoDigests {
 		if strings.HasPrefix(candidate, repository+"@") {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/distribution/reference"
 	"github.com/docker/cli/cli/config"
@@ -26,6 +27,13 @@ func (e *Engine) pullOnce(ctx context.Context, name string, ref reference.Named)
 		// The pull goes on when the job that began it is given up: others wait for it.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.policy.Timeout)
 		defer cancel()
+		e.tasks.Go(func() {
+			select {
+			case <-e.closing:
+				cancel()
+			case <-ctx.Done():
+			}
+		})
 		return nil, e.pull(ctx, name, ref)
 	})
 	select {
@@ -47,11 +55,23 @@ func (e *Engine) pull(ctx context.Context, name string, ref reference.Named) err
 		e.log.InfoContext(ctx, "pulled image", "image", name)
 		return nil
 	}
-	if client.IsErrConnectionFailed(err) {
+	var broken *brokenStreamError
+	switch {
+	case ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return &sandbox.PullError{Image: name, Err: fmt.Errorf("it took longer than %s", e.policy.Timeout)}
+	case client.IsErrConnectionFailed(err), errors.As(err, &broken), ctx.Err() != nil:
 		return fmt.Errorf("pull image %s: %w", name, err)
+	default:
+		return &sandbox.PullError{Image: name, Err: err}
 	}
-	return &sandbox.PullError{Image: name, Err: err}
 }
+
+// brokenStreamError says that the engine broke off its own account of a pull.
+type brokenStreamError struct{ err error }
+
+func (b *brokenStreamError) Error() string { return "the engine's progress broke off: " + b.err.Error() }
+
+func (b *brokenStreamError) Unwrap() error { return b.err }
 
 // followPull reads the progress to its end: the engine answers 200 first and tells of a failure inside the stream.
 func followPull(progress io.ReadCloser) error {
@@ -69,7 +89,7 @@ func followPull(progress io.ReadCloser) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return fmt.Errorf("follow the pull: %w", err)
+			return &brokenStreamError{err: err}
 		case message.ErrorDetail.Message != "":
 			return errors.New(message.ErrorDetail.Message)
 		case message.Error != "":
@@ -81,7 +101,7 @@ func followPull(progress io.ReadCloser) error {
 // credentials are the user's own for the registry, from Docker's config.json and the helpers that it names. Without any the pull is
 // anonymous.
 func (e *Engine) credentials(ref reference.Named) string {
-	file, err := config.Load("")
+	file, err := config.Load(os.Getenv(config.EnvOverrideConfigDir)) // "" is the home folder's
 	if err != nil {
 		e.log.Warn("Docker's config.json cannot be read; images are pulled without credentials", "err", err)
 		return ""

@@ -2,6 +2,7 @@ package dockerengine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
@@ -87,7 +88,8 @@ func capabilities(profile *sandbox.Profile) []string {
 	for _, capability := range append(sandbox.GuestCapabilities(), profile.Capabilities...) {
 		names = append(names, capability.Name)
 	}
-	return names
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func tmpfs(spec *sandbox.Spec) map[string]string {

@@ -11,6 +11,10 @@ const (
 // Root is where everything about a job lies in its container: the contract with graders, named by PrairieLearn.
 const Root = "/grade"
 
+// ExitAlone is the guest's exit status when its runner is gone: the stream has ended or fallen silent. It is EX_TEMPFAIL of sysexits;
+// a guest that dies of anything else ends with another.
+const ExitAlone = 75
+
 // Times of the protocol.
 const (
 	// PingInterval is how often the runner pings.

@@ -12,8 +12,8 @@ json_test() {
   printf '{"name": %s, "points": %d, "max_points": %d, "output": %s}' "$(printf '%s' "$1" | json_text)" "$2" "$3" "$(json_text)"
 }
 
-# not_gradable ends grading without using up an attempt; its input says why.
+# not_gradable ends grading without using up an attempt. Its argument says why.
 not_gradable() {
-  printf '{"gradable": false, "format_errors": [%s]}\n' "$(json_text)" >/grade/results/results.json
+  printf '{"gradable": false, "format_errors": [%s]}\n' "$(printf '%s' "$1" | json_text)" >/grade/results/results.json
   exit 0
 }

@@ -9,8 +9,8 @@ mkdir /grade/results
 # The student's script runs as another user, who must neither read the answers nor write the results.
 chmod 700 "$tests" /grade/results
 
-[ -f "$script" ] || echo 'There is no file count.sh.' | not_gradable
-problem=$(sh -n "$script" 2>&1) || printf '%s' "$problem" | not_gradable
+[ -f "$script" ] || not_gradable 'There is no file count.sh.'
+problem=$(sh -n "$script" 2>&1) || not_gradable "$problem"
 
 run_student() {
   if [ "$(id -u)" -eq 0 ]; then

@@ -1,13 +1,13 @@
 package queue
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -162,7 +162,14 @@ func (d *delivery) storeReport(ctx context.Context, report *jobspec.Report) erro
 	if err != nil {
 		return err
 	}
-	return d.files.Put(ctx, d.message.Job.Files, jobspec.ResultsName, strings.NewReader(string(text)))
+	err = d.files.Put(ctx, d.message.Job.Files, jobspec.ResultsName, bytes.NewReader(text))
+	if errors.Is(err, store.ErrNotExist) && !report.Succeeded {
+		// The job named a place that cannot be, so its archive could not be had either. The answer alone must do, or the job would go
+		// round for ever.
+		d.log.WarnContext(ctx, "the place that the job names does not exist; its report is sent without being stored", "err", err)
+		return nil
+	}
+	return err
 }
 
 // record keeps the last timestamp, which the answer could not hold, in the log, in the job's log, and in the queue's own record.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/slashgrade/slashgrade/jobspec"
+	"github.com/slashgrade/slashgrade/schemas"
 )
 
 // Message is one delivery of a job.
@@ -21,16 +22,22 @@ type Message struct {
 	Job *jobspec.Job
 	// Refusal says why the job can never be graded, nil for a good one. The worker answers it with a failed Report.
 	Refusal *Refusal
-	// Redelivered says that this message was delivered before, perhaps to a worker that ended in the middle of it.
-	Redelivered bool
+	// Deliveries counts how often the message was delivered, this time included: 1 is the first. Queues may count roughly.
+	Deliveries int
 	// Handle is the driver's own.
 	Handle any
 }
+
+// Redelivered says that the message was delivered before, perhaps to a worker that ended in the middle of it.
+func (m *Message) Redelivered() bool { return m.Deliveries > 1 }
 
 // Refusal is why a message can never be graded.
 type Refusal struct {
 	// Reason is one paragraph for course staff that names the place and the rule.
 	Reason string
+	// Problems are the places one by one, at most schemas.MaxShown; ProblemCount says how many there are.
+	Problems     []schemas.Violation
+	ProblemCount int
 }
 
 // Driver is a queue of jobs. Implementations are safe for concurrent use, return errors as they come and never retry: the worker does.
@@ -45,9 +52,9 @@ type Driver interface {
 	// zero if it was not, and the error says why. An error beside an instant means that the message could not be removed: it may
 	// come again.
 	Complete(ctx context.Context, m *Message, r *jobspec.Report) (time.Time, error)
-	// Release gives the message back for another try, here or elsewhere. It is only for failures of ours: a message that can
-	// never be graded would come back for ever.
-	Release(ctx context.Context, m *Message) error
+	// Release gives the message back for another try, here or elsewhere, once the time has passed (whole seconds; 0 is at once).
+	// It is only for failures of ours: a message that can never be graded would come back for ever.
+	Release(ctx context.Context, m *Message, after time.Duration) error
 	// Lease is how long a received message stays ours without Extend; 0 is for ever.
 	Lease() time.Duration
 }

@@ -28,7 +28,8 @@ type Worker struct {
 
 	slots chan struct{}
 	jobs  sync.WaitGroup
-	pause backoff
+	pause backoff // after jobs that failed on our side
+	polls backoff // after polls that failed
 }
 
 // WorkerOptions are what a Worker may be told.
@@ -62,16 +63,16 @@ func NewWorker(driver Driver, grader runner.Grader, files store.Files, opts *Wor
 func (w *Worker) Run(fetch, work context.Context) {
 	for fetch.Err() == nil {
 		free := w.waitForSlots(fetch)
-		if free == 0 || !w.pause.wait(fetch) {
+		if free == 0 || !w.pause.wait(fetch) || !w.polls.wait(fetch) {
 			w.releaseSlots(free)
 			break
 		}
 		messages, err := w.driver.Receive(fetch, free)
 		if err != nil && fetch.Err() == nil {
 			w.opts.Log.ErrorContext(fetch, "the queue could not be asked for jobs; trying again", "phase", "receive", "err", err)
-			w.pause.failed()
-		} else if len(messages) > 0 {
-			w.pause.reached()
+			w.polls.failed()
+		} else {
+			w.polls.over()
 		}
 		w.releaseSlots(free - len(messages))
 		for _, m := range messages {
@@ -132,9 +133,11 @@ func (w *Worker) handle(work context.Context, m *Message) {
 // grade returns what came of the job, without running it where that is known already.
 func (d *delivery) grade(work context.Context) (*runner.Grading, error) {
 	if d.message.Refusal != nil {
-		return runner.Refused(d.message.Job, d.message.Refusal.Reason), nil
+		grading := runner.Refused(d.message.Job, d.message.Refusal.Reason)
+		grading.Report.Problems, grading.Report.ProblemCount = d.message.Refusal.Problems, d.message.Refusal.ProblemCount
+		return grading, nil
 	}
-	if d.message.Redelivered {
+	if d.message.Redelivered() {
 		if report := d.storedReport(work); report != nil {
 			d.log.InfoContext(work, "the job came again and is answered from its stored report")
 			d.stored = true
@@ -146,6 +149,7 @@ func (d *delivery) grade(work context.Context) (*runner.Grading, error) {
 	if err != nil {
 		return nil, fmt.Errorf("grade: %w", err)
 	}
+	d.pause.over()
 	return grading, nil
 }
 
@@ -153,17 +157,31 @@ func (d *delivery) grade(work context.Context) (*runner.Grading, error) {
 // empty the queue.
 func (d *delivery) giveBack(ctx context.Context, why error) {
 	d.telling.Wait() // a job_received must not follow the next worker's result
+	var rest time.Duration
 	if errors.Is(why, ErrGivenBack) {
 		d.log.InfoContext(ctx, "job given back to the queue", "err", why)
 	} else {
-		d.log.ErrorContext(ctx, "job failed on our side and goes back to the queue", "err", why)
+		rest = restAfter(d.message.Deliveries)
+		d.log.ErrorContext(ctx, "job failed on our side and goes back to the queue", "next_try_in", rest.String(), "err", why)
 		d.pause.failed()
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if err := d.driver.Release(ctx, d.message); err != nil {
+	if err := d.driver.Release(ctx, d.message, rest); err != nil {
 		d.log.WarnContext(ctx, "job could not be given back; it comes back when its lease ends", "err", err)
 	}
+}
+
+// restAfter is how long a job waits for another try after so many that failed on our side: 10, 20, 40 and then 60 seconds. A queue that
+// gives a message up after three deliveries keeps it through an outage of half a minute, and a job that no engine can run does not
+// crowd out the others.
+func restAfter(deliveries int) time.Duration {
+	const first, most = 10 * time.Second, time.Minute
+	rest := first
+	for ; deliveries > 1 && rest < most; deliveries-- {
+		rest *= 2
+	}
+	return min(rest, most)
 }
 
 // backoff slows down after failures of ours in a row: 1, 2, 4, … 30 seconds.
@@ -185,12 +203,11 @@ func (b *backoff) failed() {
 	b.until = time.Now().Add(b.delay)
 }
 
-func (b *backoff) reached() {
+// over ends the slowness: something worked again.
+func (b *backoff) over() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if time.Now().After(b.until) {
-		b.delay = 0
-	}
+	b.delay, b.until = 0, time.Time{}
 }
 
 // wait waits until the delay is over and says whether ctx is still alive.

@@ -58,6 +58,7 @@ type fakeDriver struct {
 	lease    time.Duration
 	waiting  chan *queue.Message
 	limits   []int
+	rests    []time.Duration // of releases
 	answered []*jobspec.Report
 }
 
@@ -91,7 +92,12 @@ func (d *fakeDriver) Complete(_ context.Context, _ *queue.Message, r *jobspec.Re
 	return time.Now(), d.call("delete")
 }
 
-func (d *fakeDriver) Release(context.Context, *queue.Message) error { return d.call("release") }
+func (d *fakeDriver) Release(_ context.Context, _ *queue.Message, after time.Duration) error {
+	d.mu.Lock()
+	d.rests = append(d.rests, after)
+	d.mu.Unlock()
+	return d.call("release")
+}
 
 func (d *fakeDriver) Lease() time.Duration { return d.lease }
 
@@ -271,7 +277,7 @@ func TestRedelivery(t *testing.T) {
 				b := newBench(nil)
 				b.files.files["job_1/results.json"] = test.stored
 				again := message("1")
-				again.Redelivered = true
+				again.Deliveries = 2
 				if diff := cmp.Diff(test.want, b.run(25*time.Second, again)); diff != "" {
 					t.Errorf("calls (-want +got):\n%s", diff)
 				}
@@ -366,6 +372,23 @@ func TestFailuresOfOursSlowDown(t *testing.T) {
 		// 1 + 2 + 4 + 8 + 16 s, then one each 30 s.
 		if got := b.count("receive"); got < 15 || got > 30 {
 			t.Errorf("%d tries to receive in 10 minutes", got)
+		}
+	})
+}
+
+func TestRestBeforeAnotherTry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(map[string]int{"grade": -1})
+		var messages []*queue.Message
+		for deliveries := range 6 {
+			m := message(fmt.Sprint(deliveries))
+			m.Refusal, m.Deliveries = nil, deliveries
+			messages = append(messages, m)
+		}
+		b.run(5*time.Minute, messages...)
+		want := []time.Duration{10 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second, time.Minute, time.Minute}
+		if diff := cmp.Diff(want, b.driver.rests); diff != "" {
+			t.Errorf("rests (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -69,7 +69,7 @@ func run(ctx context.Context, program, image string, rounds int) error {
 	if b.queue, err = riverqueue.Open(ctx, filepath.Join(folder, "queue.db"), nil); err != nil {
 		return err
 	}
-	defer func() { _ = b.queue.Close() }()
+	defer func() { _ = b.queue.Close() }() //nolint:contextcheck // a close takes none
 	ours, theirs, err := b.rounds(ctx, rounds)
 	if err != nil {
 		return err
@@ -80,7 +80,8 @@ func run(ctx context.Context, program, image string, rounds int) error {
 
 // startServe runs the program on the folder until the returned function is called.
 func startServe(ctx context.Context, program, folder string) (stop func(), err error) {
-	serve := exec.CommandContext(ctx, program, "serve", "--runner.data_dir", folder, "--engine.pull", "missing", "--log.level", "warn")
+	serve := exec.CommandContext(ctx, program, "serve", "--runner.data_dir", folder, "--engine.pull", "missing", //nolint:gosec // who measures names the program
+		"--log.level", "warn")
 	serve.Stderr = os.Stderr
 	if err := serve.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", program, err)

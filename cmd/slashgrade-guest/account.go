@@ -75,7 +75,7 @@ func lookupGroup(groupFile, group string) (int, error) {
 // parseID reads the number of a user or group. The kernel takes the highest 32-bit number for "none"; engines stop at 31 bits.
 func parseID(text string) (int, bool) {
 	id, err := strconv.ParseUint(text, 10, 31)
-	return int(id), err == nil //nolint:gosec // of 31 bits
+	return int(id), err == nil
 }
 
 // memberships lists the groups that name is a member of, beside gid.

@@ -69,11 +69,11 @@ func testRelease(t *testing.T, f *fixture) {
 	f.send(t, "1")
 	m := f.receiveOne(t)
 	for range 3 {
-		if err := f.driver.Release(bounded(t), m); err != nil {
+		if err := f.driver.Release(bounded(t), m, 0); err != nil {
 			t.Fatalf("release: %v", err)
 		}
-		if m = f.receiveOne(t); m.Job.ID != "1" || !m.Redelivered {
-			t.Errorf("received job %q, redelivered %v, want job 1 again", m.Job.ID, m.Redelivered)
+		if m = f.receiveOne(t); m.Job.ID != "1" || !m.Redelivered() {
+			t.Errorf("received job %q, redelivered %v, want job 1 again", m.Job.ID, m.Redelivered())
 		}
 	}
 	f.complete(t, m)
@@ -81,6 +81,23 @@ func testRelease(t *testing.T, f *fixture) {
 	if n := len(f.answers(t, 1)); n != 1 {
 		t.Errorf("there are %d answers, want 1", n)
 	}
+}
+
+// testReleaseRests gives a message back for later.
+func testReleaseRests(t *testing.T, f *fixture) {
+	const rest = 3 * time.Second
+	f.send(t, "1")
+	m := f.receiveOne(t)
+	released := time.Now()
+	if err := f.driver.Release(bounded(t), m, rest); err != nil {
+		t.Fatalf("release: %v", err)
+	}
+	again := f.receiveOne(t)
+	// A second less: queues count whole seconds.
+	if waited := time.Since(released); waited < rest-time.Second || again.Job.ID != "1" {
+		t.Errorf("received job %q after %s, want job 1 after %s", again.Job.ID, waited, rest)
+	}
+	f.complete(t, again)
 }
 
 // testCompleteRemoves waits until a message that was not removed would have come back.
@@ -95,9 +112,9 @@ func testLeaseEnds(t *testing.T, f *fixture) {
 	f.send(t, "1")
 	first := f.receiveOne(t)
 	again := f.receiveOne(t)
-	if again.Job.ID != "1" || !again.Redelivered || again.Job.DeliveryID != first.Job.DeliveryID {
+	if again.Job.ID != "1" || !again.Redelivered() || again.Job.DeliveryID != first.Job.DeliveryID {
 		t.Errorf("received job %q as %q, redelivered %v, want job 1 again as %q",
-			again.Job.ID, again.Job.DeliveryID, again.Redelivered, first.Job.DeliveryID)
+			again.Job.ID, again.Job.DeliveryID, again.Redelivered(), first.Job.DeliveryID)
 	}
 }
 
@@ -119,7 +136,7 @@ func testExtend(t *testing.T, f *fixture) {
 	if err := <-held; err != nil {
 		t.Errorf("extend: %v", err)
 	}
-	if again := f.receiveOne(t); !again.Redelivered {
+	if again := f.receiveOne(t); !again.Redelivered() {
 		t.Error("the message that was not extended any more came back as a new one")
 	}
 }

@@ -68,6 +68,7 @@ func Run(t *testing.T, h Harness) {
 		{"answer is what was given", 0, testAnswer},
 		{"complete under a cancelled context", 0, testCompleteCancelled},
 		{"release", 0, testRelease},
+		{"release with a rest", 0, testReleaseRests},
 		{"many receivers", 0, testManyReceivers},
 		{"refused message", 0, testRefused},
 		{"unreadable message", 0, testUnreadable},
@@ -161,7 +162,7 @@ func (f *fixture) wantNothing(t *testing.T, within time.Duration) {
 	for {
 		messages, err := f.driver.Receive(ctx, Held)
 		for _, m := range messages {
-			t.Errorf("received job %q (redelivered: %v), want nothing", m.Job.ID, m.Redelivered)
+			t.Errorf("received job %q (redelivered: %v), want nothing", m.Job.ID, m.Redelivered())
 		}
 		if ctx.Err() != nil {
 			return

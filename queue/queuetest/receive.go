@@ -44,8 +44,8 @@ func testReceived(t *testing.T, f *fixture) {
 		if (job.Entrypoint == nil) != (m.Job.Entrypoint == nil) {
 			t.Errorf("entrypoint %#v became %#v: nil is the image's own", job.Entrypoint, m.Job.Entrypoint)
 		}
-		if m.Refusal != nil || m.Redelivered {
-			t.Errorf("job %q: refusal %v, redelivered %v, want neither", job.ID, m.Refusal, m.Redelivered)
+		if m.Refusal != nil || m.Redelivered() {
+			t.Errorf("job %q: refusal %v, redelivered %v, want neither", job.ID, m.Refusal, m.Redelivered())
 		}
 		f.complete(t, m)
 	}
@@ -66,7 +66,7 @@ func testStamps(t *testing.T, f *fixture) {
 	if first.Job.DeliveryID == "" {
 		t.Error("there is no delivery ID")
 	}
-	if err := f.driver.Release(bounded(t), first); err != nil {
+	if err := f.driver.Release(bounded(t), first, 0); err != nil {
 		t.Fatalf("release: %v", err)
 	}
 	second := f.receiveOne(t)

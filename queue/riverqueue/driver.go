@@ -242,7 +242,7 @@ func (d *Driver) take(ctx context.Context, held *delivery) error {
 		return errors.Join(err, held.giveBack(context.WithoutCancel(ctx), rest))
 	}
 	held.message.Job.ReceivedAt = now
-	held.message.Redelivered = deliveries > 1
+	held.message.Deliveries = deliveries
 	return nil
 }
 
@@ -309,10 +309,10 @@ func (d *Driver) store(ctx context.Context, job *river.Job[args], report string)
 // Release implements [queue.Driver]. River writes it down within a quarter of a second and tries again if it cannot; a
 // job whose return was not written waits again when the runner starts again. It fails with ErrNotOurs if the message is
 // not held any more.
-func (d *Driver) Release(ctx context.Context, m *queue.Message) error {
+func (d *Driver) Release(ctx context.Context, m *queue.Message, after time.Duration) error {
 	held, err := d.held(m)
 	if err == nil {
-		err = held.giveBack(ctx, 0)
+		err = held.giveBack(ctx, after)
 	}
 	if err != nil {
 		return fmt.Errorf("give back job %q: %w", m.Job.ID, err)

@@ -21,25 +21,25 @@ func TestReleaseAndComplete(t *testing.T) {
 	id := insert(t, q, &jobspec.Job{Image: "x", Timeout: time.Second})
 	driver := newDriver(t, q, "runner", 1)
 	first := receive(t, driver)
-	if first.Redelivered || first.Job.ID != id || first.Job.ReceivedAt.IsZero() || first.Job.Image != "x" {
+	if first.Redelivered() || first.Job.ID != id || first.Job.ReceivedAt.IsZero() || first.Job.Image != "x" {
 		t.Errorf("first delivery: %+v of %+v", first, first.Job)
 	}
 	wantDepth(t, q, 0, 1)
-	if err := driver.Release(bounded(t), first); err != nil {
+	if err := driver.Release(bounded(t), first, 0); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := driver.Complete(bounded(t), first, &jobspec.Report{}); !errors.Is(err, riverqueue.ErrNotOurs) {
 		t.Errorf("complete after release: got %v, want ErrNotOurs", err)
 	}
 	second := receive(t, driver)
-	if !second.Redelivered || second.Job.DeliveryID != first.Job.DeliveryID || !second.Job.SubmittedAt.Equal(first.Job.SubmittedAt) {
+	if !second.Redelivered() || second.Job.DeliveryID != first.Job.DeliveryID || !second.Job.SubmittedAt.Equal(first.Job.SubmittedAt) {
 		t.Errorf("second delivery: %+v of %+v", second, second.Job)
 	}
 	complete(t, driver, second)
 	if at, err := driver.Complete(bounded(t), second, &jobspec.Report{}); !errors.Is(err, riverqueue.ErrNotOurs) || !at.IsZero() {
 		t.Errorf("complete twice: got %v, %v, want ErrNotOurs", at, err)
 	}
-	if err := driver.Release(bounded(t), second); !errors.Is(err, riverqueue.ErrNotOurs) {
+	if err := driver.Release(bounded(t), second, 0); !errors.Is(err, riverqueue.ErrNotOurs) {
 		t.Errorf("release after complete: got %v, want ErrNotOurs", err)
 	}
 	if got := record(t, q, id); got.Deliveries != 2 || got.Report.JobID != id {
@@ -55,7 +55,7 @@ func TestForeignMessage(t *testing.T) {
 	m := receive(t, holder)
 	other := newDriver(t, q, "other", 1)
 	for _, foreign := range []*queue.Message{m, {Job: m.Job}, {Job: m.Job, Handle: "x"}} {
-		if err := other.Release(bounded(t), foreign); !errors.Is(err, riverqueue.ErrNotOurs) {
+		if err := other.Release(bounded(t), foreign, 0); !errors.Is(err, riverqueue.ErrNotOurs) {
 			t.Errorf("release: got %v, want ErrNotOurs", err)
 		}
 		if at, err := other.Complete(bounded(t), foreign, &jobspec.Report{}); !errors.Is(err, riverqueue.ErrNotOurs) || !at.IsZero() {
@@ -138,7 +138,7 @@ func TestStopWaitsForWhatRuns(t *testing.T) {
 	stop(t, driver) // again is harmless
 	wantDepth(t, q, 1, 0)
 	next := newDriver(t, q, "runner", 1) // the id is free again
-	if m := receive(t, next); m.Job.ID != "late" || m.Redelivered {
+	if m := receive(t, next); m.Job.ID != "late" || m.Redelivered() {
 		t.Errorf("the next driver received %+v of %+v", m, m.Job)
 	}
 }
@@ -151,7 +151,7 @@ func TestStopGivesBackWhatWasNotTaken(t *testing.T) {
 	waitDepth(t, q, riverqueue.Depth{Running: 1})
 	stop(t, driver)
 	wantDepth(t, q, 1, 0)
-	if m := receive(t, newDriver(t, q, "other", 1)); m.Redelivered {
+	if m := receive(t, newDriver(t, q, "other", 1)); m.Redelivered() {
 		t.Error("the job counts as delivered although no runner took it")
 	}
 }
@@ -168,7 +168,7 @@ func TestCloseGivesBackWhatRuns(t *testing.T) {
 	if _, err := driver.Complete(bounded(t), m, &jobspec.Report{}); !errors.Is(err, riverqueue.ErrNotOurs) {
 		t.Errorf("complete after close: got %v, want ErrNotOurs", err)
 	}
-	if !receive(t, newDriver(t, q, "other", 1)).Redelivered {
+	if !receive(t, newDriver(t, q, "other", 1)).Redelivered() {
 		t.Error("the job does not count as delivered before")
 	}
 }
@@ -188,14 +188,14 @@ func TestKilledRunner(t *testing.T) {
 	runner.kill(t)
 
 	other := newDriver(t, q, "other", 4)
-	if m := receive(t, other); m.Job.ID != "after" || m.Redelivered {
+	if m := receive(t, other); m.Job.ID != "after" || m.Redelivered() {
 		t.Errorf("another runner received %+v of %+v", m, m.Job)
 	}
 	wantNothing(t, other)
 	again := newDriver(t, q, "runner", 4)
 	for range 3 {
 		m := receiveFromEither(t, other, again)
-		if !m.Redelivered || !deliveries[m.Job.DeliveryID] {
+		if !m.Redelivered() || !deliveries[m.Job.DeliveryID] {
 			t.Errorf("received %+v of %+v, want a job that was delivered before", m, m.Job)
 		}
 		delete(deliveries, m.Job.DeliveryID)
@@ -281,8 +281,8 @@ func answerAll(ctx context.Context, t *testing.T, driver *riverqueue.Driver, see
 			return
 		}
 		for _, m := range messages {
-			if _, err := driver.Complete(context.WithoutCancel(ctx), m, &jobspec.Report{JobID: m.Job.ID}); err != nil || m.Redelivered {
-				t.Errorf("complete %s (redelivered: %v): %v", m.Job.ID, m.Redelivered, err)
+			if _, err := driver.Complete(context.WithoutCancel(ctx), m, &jobspec.Report{JobID: m.Job.ID}); err != nil || m.Redelivered() {
+				t.Errorf("complete %s (redelivered: %v): %v", m.Job.ID, m.Redelivered(), err)
 			}
 			seen <- m.Job.ID
 		}

@@ -43,7 +43,7 @@ func (d *delivery) message(received time.Time, maxTimeout time.Duration) (*queue
 		return nil, err
 	}
 	job.SubmittedAt, job.ReceivedAt, job.DeliveryID = d.sent, received, d.id
-	return &queue.Message{Job: job, Refusal: refusal, Redelivered: d.receives > 1, Handle: receipt(d.receipt)}, nil
+	return &queue.Message{Job: job, Refusal: refusal, Deliveries: d.receives, Handle: receipt(d.receipt)}, nil
 }
 
 // parse tells a good job, a job to refuse and an unreadable message apart.
@@ -54,7 +54,7 @@ func parse(body []byte, maxTimeout time.Duration) (*jobspec.Job, *queue.Refusal,
 	}
 	var bad *jobspec.MessageError
 	if errors.As(err, &bad) && bad.Job != nil && bad.Job.ID != "" {
-		return bad.Job, &queue.Refusal{Reason: bad.Reason}, nil
+		return bad.Job, &queue.Refusal{Reason: bad.Reason, Problems: bad.Problems, ProblemCount: bad.ProblemCount}, nil
 	}
 	return nil, nil, err
 }

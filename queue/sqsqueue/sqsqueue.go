@@ -141,9 +141,9 @@ func (q *Queue) Extend(ctx context.Context, m *queue.Message) error {
 	return nil
 }
 
-// Release makes the message visible to all receivers at once.
-func (q *Queue) Release(ctx context.Context, m *queue.Message) error {
-	if err := q.changeVisibility(ctx, m, 0); err != nil {
+// Release makes the message visible to all receivers when the time has passed.
+func (q *Queue) Release(ctx context.Context, m *queue.Message, after time.Duration) error {
+	if err := q.changeVisibility(ctx, m, after); err != nil {
 		return fmt.Errorf("give back job %q: %w", m.Job.ID, err)
 	}
 	return nil

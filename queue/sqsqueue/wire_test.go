@@ -180,7 +180,7 @@ func TestErrorsNameTheCall(t *testing.T) {
 	}{
 		{"ReceiveMessage", "receive from the jobs queue", func() error { _, err := b.Receive(t.Context(), 1); return err }},
 		{"ChangeMessageVisibility", `extend the visibility of job "7"`, func() error { return b.Extend(t.Context(), m) }},
-		{"ChangeMessageVisibility", `give back job "7"`, func() error { return b.Release(t.Context(), m) }},
+		{"ChangeMessageVisibility", `give back job "7"`, func() error { return b.Release(t.Context(), m, 0) }},
 		{"SendMessage", `send job_received of job "7"`, func() error { return b.Announce(t.Context(), m) }},
 		{"SendMessage", `send job "8"`, func() error { return b.Send(t.Context(), newJob("8")) }},
 	} {
@@ -249,7 +249,7 @@ func TestForeignHandle(t *testing.T) {
 	b := newBench(t, setup{})
 	m := &queue.Message{Job: newJob("7"), Handle: 7}
 	_, completing := b.Complete(t.Context(), m, &jobspec.Report{})
-	for _, err := range []error{completing, b.Extend(t.Context(), m), b.Release(t.Context(), m)} {
+	for _, err := range []error{completing, b.Extend(t.Context(), m), b.Release(t.Context(), m, 0)} {
 		if !matches(err, "another driver's") {
 			t.Errorf("got %v, want an error about the handle", err)
 		}

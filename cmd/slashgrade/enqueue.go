@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/slashgrade/slashgrade/jobspec"
@@ -85,7 +87,9 @@ func (o *enqueueOptions) run(command *cobra.Command, args []string) error {
 			out.warn(s.name + ": " + warning)
 		}
 	}
-	ctx, cancel := context.WithTimeout(command.Context(), o.wait)
+	ctx, stop := signal.NotifyContext(command.Context(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, o.wait)
 	defer cancel()
 	if err := o.submit(ctx, config, jobs, out); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/slashgrade/slashgrade/internal/datadir"
@@ -125,14 +126,16 @@ func (o *enqueueOptions) startWork(ctx context.Context, h *host, out *terminal) 
 		return nil, err
 	}
 	fetch, stopFetch := context.WithCancel(ctx)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		worker.Run(fetch, context.WithoutCancel(ctx))
-	}()
+	work, stopWork := context.WithCancelCause(context.WithoutCancel(ctx))
+	// Whoever interrupts does not want to wait for what runs.
+	interrupted := context.AfterFunc(ctx, func() { stopWork(queue.ErrGivenBack) })
+	var working sync.WaitGroup
+	working.Go(func() { worker.Run(fetch, work) })
 	return func() {
+		interrupted()
 		stopFetch()
-		<-ended
+		working.Wait()
+		stopWork(nil)
 	}, nil
 }
 
@@ -145,6 +148,9 @@ func (o *enqueueOptions) awaitAll(ctx context.Context, p platform, jobs []*submi
 			report, err := p.await(ctx, s.job)
 			if errors.Is(err, context.DeadlineExceeded) {
 				return fmt.Errorf("no report of %s within %s; job %s stays on the queue", s.name, o.wait, s.job.ID)
+			}
+			if errors.Is(err, context.Canceled) {
+				return fmt.Errorf("interrupted; job %s of %s stays on the queue", s.job.ID, s.name)
 			}
 			if err != nil {
 				return fmt.Errorf("wait for the report of %s: %w", s.name, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"github.com/slashgrade/slashgrade/queue"
@@ -61,10 +62,11 @@ func serve(ctx context.Context, config *Config, command *cobra.Command) error {
 	defer stopFetch(nil)
 	defer stopWork(nil)
 	ended := make(chan struct{})
-	go func() {
+	var working sync.WaitGroup
+	working.Go(func() {
 		defer close(ended)
 		worker.Run(fetch, work)
-	}()
+	})
 	for {
 		select {
 		case <-ended:

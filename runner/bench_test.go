@@ -21,7 +21,6 @@ import (
 	"github.com/slashgrade/slashgrade/runner"
 	"github.com/slashgrade/slashgrade/runner/sandbox"
 	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
-	"github.com/slashgrade/slashgrade/runner/sandbox/sandboxtest"
 	"github.com/slashgrade/slashgrade/schemas"
 )
 
@@ -69,7 +68,7 @@ func newBench(t *testing.T) *bench {
 type job struct {
 	script     string // of tests/run.sh
 	results    string // tests/results.json
-	files      []sandboxtest.File
+	files      []testenv.Entry
 	archive    []byte // in place of the three above
 	image      string
 	entrypoint []string // nil is script
@@ -83,11 +82,11 @@ func (j *job) pack(t *testing.T) []byte {
 	if j.archive != nil {
 		return j.archive
 	}
-	files := []sandboxtest.File{{Name: "./tests/run.sh", Content: "#!/bin/sh\n" + j.script}}
+	files := []testenv.Entry{{Name: "./tests/run.sh", Content: "#!/bin/sh\n" + j.script}}
 	if j.results != "" {
-		files = append(files, sandboxtest.File{Name: "./tests/results.json", Content: j.results})
+		files = append(files, testenv.Entry{Name: "./tests/results.json", Content: j.results})
 	}
-	return sandboxtest.Pack(t, append(files, j.files...)...)
+	return testenv.Archive(t, append(files, j.files...)...)
 }
 
 func (j *job) spec() *jobspec.Job {

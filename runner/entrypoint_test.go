@@ -7,10 +7,8 @@ import (
 	"strings"
 	"testing"
 
-
 	"github.com/slashgrade/slashgrade/internal/testenv"
 	"github.com/slashgrade/slashgrade/jobspec"
-	"github.com/slashgrade/slashgrade/runner/sandbox/sandboxtest"
 )
 
 func notStarted(reason string) verdict {
@@ -42,7 +40,7 @@ func TestEntrypoints(t *testing.T) {
 		{
 			name: "Windows line ends",
 			job: job{
-				files:      []sandboxtest.File{{Name: "tests/dos.sh", Content: "#!/bin/sh\r\ntrue\r\n"}},
+				files:      []testenv.Entry{{Name: "tests/dos.sh", Content: "#!/bin/sh\r\ntrue\r\n"}},
 				entrypoint: []string{"/grade/tests/dos.sh"},
 			},
 			want: notStarted(`"/grade/tests/dos.sh" begins with the line "#!/bin/sh\r", but there is no such program; ` +
@@ -51,7 +49,7 @@ func TestEntrypoints(t *testing.T) {
 		{
 			name: "no first line",
 			job: job{
-				files:      []sandboxtest.File{{Name: "tests/bare", Content: "echo hello\n"}},
+				files:      []testenv.Entry{{Name: "tests/bare", Content: "echo hello\n"}},
 				entrypoint: []string{"/grade/tests/bare"},
 			},
 			want: notStarted(`"/grade/tests/bare" is not a program: a script needs a first line such as #!/bin/sh`),

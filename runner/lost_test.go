@@ -40,6 +40,38 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
+// slow is a Files whose file never comes.
+type slow struct{ asked chan struct{} }
+
+func (s slow) Open(ctx context.Context, _ jobspec.Location, _ string) (io.ReadCloser, error) {
+	close(s.asked)
+	return &failing{until(ctx.Done()), errDown}, nil
+}
+
+// until gives nothing until it is closed, and then fails as a broken download does.
+type until <-chan struct{}
+
+func (u until) Read([]byte) (int, error) {
+	<-u
+	return 0, context.Canceled
+}
+
+// A job that is given back while its archive comes fails for that reason, not for that of the broken download.
+func TestCancelledWhileUnpacking(t *testing.T) {
+	b := newBench(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	files := slow{make(chan struct{})}
+	go func() {
+		<-files.asked
+		cancel(errStopped)
+	}()
+	grading, err := b.newRunner(files).Grade(ctx, (&job{}).spec())
+	if grading != nil || !errors.Is(err, errStopped) {
+		t.Errorf("got %+v, %v, want no report and %q", grading, err, errStopped)
+	}
+}
+
 // A container that vanishes while its engine lives is the job's outcome, or a student could make a job that every host tries again.
 func TestContainerRemoved(t *testing.T) {
 	b := newBench(t)
@@ -103,11 +135,8 @@ type wire struct {
 
 func newWire(t *testing.T) *wire {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "wire") // t.TempDir's names are too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &wire{socket: filepath.Join(folder, "engine.sock")}
+	w := &wire{socket: filepath.Join(t.TempDir(), "s")} // a socket's name may have some 100 bytes
+	var err error
 	if w.listener, err = net.Listen("unix", w.socket); err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +148,6 @@ func newWire(t *testing.T) *wire {
 	t.Cleanup(func() {
 		w.sever()
 		w.tasks.Wait()
-		_ = os.RemoveAll(folder)
 	})
 	return w
 }

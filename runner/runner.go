@@ -72,7 +72,7 @@ func (r *Runner) Grade(ctx context.Context, job *jobspec.Job) (*Grading, error) 
 	failure, err := a.phases(ctx)
 	if err != nil {
 		a.discard(ctx)
-		return nil, err
+		return nil, withCause(ctx, err)
 	}
 	if failure != nil {
 		a.fail(failure)
@@ -84,6 +84,14 @@ func (r *Runner) Grade(ctx context.Context, job *jobspec.Job) (*Grading, error) 
 	a.report.Stamp(a.times)
 	a.grading.Log.Info(fmt.Sprintf("Job %s ended: %s", job.ID, a.report.Outcome))
 	return a.grading, nil
+}
+
+// withCause adds why the context ended to an error that came of it: a broken read says only that it was cancelled.
+func withCause(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+		return fmt.Errorf("%w: %w", cause, err)
+	}
+	return err
 }
 
 // NewReport begins the report of a job.

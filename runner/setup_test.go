@@ -14,7 +14,6 @@ import (
 	"github.com/slashgrade/slashgrade/internal/testenv"
 	"github.com/slashgrade/slashgrade/jobspec"
 	"github.com/slashgrade/slashgrade/runner"
-	"github.com/slashgrade/slashgrade/runner/sandbox/sandboxtest"
 )
 
 // unpullable is an image at a registry that refuses connections.
@@ -41,12 +40,16 @@ func TestSetup(t *testing.T) {
 		{"image", content(nil), unpullable, verdict{Outcome: jobspec.PullFailed, Message: messagePull, Results: absent}, "connection refused"},
 		{"files", broken{errMissing}, testenv.Image, filesFailed(), "The files: no such object"},
 		{
-			"image and files", broken{errMissing}, unpullable,
-			verdict{Outcome: jobspec.PullFailed, Message: messagePull + "\n" + messageFiles, Results: absent}, "connection refused",
+			"image and files",
+			broken{errMissing},
+			unpullable,
+			verdict{Outcome: jobspec.PullFailed, Message: messagePull + "\n" + messageFiles, Results: absent},
+			"connection refused",
 		},
 		{
 			"not the name of an image", content(nil), "--privileged",
-			verdict{Outcome: jobspec.PullFailed, Message: "Could not pull Docker image --privileged.", Results: absent}, "is not the name of an image",
+			verdict{Outcome: jobspec.PullFailed, Message: "Could not pull Docker image --privileged.", Results: absent},
+			"is not the name of an image",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -66,25 +69,25 @@ func TestSetup(t *testing.T) {
 func TestArchives(t *testing.T) {
 	b := newBench(t)
 	good := (&job{script: leave, results: perfect}).pack(t)
-	one := func(file sandboxtest.File) []byte { return sandboxtest.Pack(t, file) }
+	one := func(file testenv.Entry) []byte { return testenv.Archive(t, file) }
 	damaged := bytes.Clone(good)
 	damaged[len(damaged)-6] ^= 1 // in the checksum
 	b.rows(t, []row{
 		{name: "good", job: job{archive: good}, want: goodVerdict(perfect), log: "Unpacked 2 entries"},
-		{name: "empty", job: job{archive: []byte{}}, want: filesFailed(), log: "the archive is not a gzip'd tar"},
+		{name: "empty", job: job{archive: []byte{}}, want: filesFailed(), log: "the archive is empty"},
 		{name: "a page of HTML", job: job{archive: []byte("<html>no</html>")}, want: filesFailed(), log: "the archive is not a gzip'd tar"},
 		{name: "cut", job: job{archive: good[:len(good)/2]}, want: filesFailed(), log: "unexpected EOF"},
 		{name: "damaged", job: job{archive: damaged}, want: filesFailed(), log: "invalid checksum"},
 		{
-			name: "traversal", job: job{archive: one(sandboxtest.File{Name: "../../etc/cron.d/x", Content: "x"})}, want: filesFailed(),
+			name: "traversal", job: job{archive: one(testenv.Entry{Name: "../../etc/cron.d/x", Content: "x"})}, want: filesFailed(),
 			log: "its name holds .., so it could lie outside of /grade",
 		},
 		{
-			name: "absolute", job: job{archive: one(sandboxtest.File{Name: "/etc/x", Content: "x"})}, want: filesFailed(),
+			name: "absolute", job: job{archive: one(testenv.Entry{Name: "/etc/x", Content: "x"})}, want: filesFailed(),
 			log: "its name begins with /, so it would lie outside of /grade",
 		},
 		{
-			name: "a device", job: job{archive: one(sandboxtest.File{Name: "null", Type: '3'})}, want: filesFailed(),
+			name: "a device", job: job{archive: one(testenv.Entry{Name: "null", Type: '3'})}, want: filesFailed(),
 			log: "devices and FIFOs are not allowed",
 		},
 	})
@@ -139,7 +142,9 @@ func (f *failing) Close() error { return nil }
 // stream is a Files whose file breaks off.
 type stream struct{ file io.ReadCloser }
 
-func (s stream) Open(context.Context, jobspec.Location, string) (io.ReadCloser, error) { return s.file, nil }
+func (s stream) Open(context.Context, jobspec.Location, string) (io.ReadCloser, error) {
+	return s.file, nil
+}
 
 // What failed on our side is no report: the job goes back. That the container is gone is seen when the bench closes.
 func TestOurErrors(t *testing.T) {

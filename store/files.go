@@ -10,8 +10,8 @@ import (
 	"github.com/slashgrade/slashgrade/jobspec"
 )
 
-// ErrNotExist is wrapped by Open for a file that is not there or that the store refuses to give: trying again cannot help.
-// Every other error may pass: the store could not be asked.
+// ErrNotExist is wrapped by Open for a file that is not there or that the store refuses to give, and by Put for a place that cannot be:
+// trying again cannot help. Every other error may pass: the store could not be asked.
 var ErrNotExist = errors.New("file does not exist")
 
 // Files reads and writes the files of jobs. Implementations are safe for concurrent use and never let a location or name lead
@@ -21,6 +21,7 @@ type Files interface {
 	// without an error. The caller closes it.
 	Open(ctx context.Context, at jobspec.Location, name string) (io.ReadCloser, error)
 	// Put stores all of r under the name, in place of what stood there. The file is seen whole or not at all: if r fails, what
-	// stood there stays. Memory use is bounded whatever r's length.
+	// stood there stays. Memory use is bounded whatever r's length. An error that wraps ErrNotExist says that the location itself
+	// cannot be: no such bucket.
 	Put(ctx context.Context, at jobspec.Location, name string, r io.Reader) error
 }

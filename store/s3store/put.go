@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/slashgrade/slashgrade/jobspec"
+	"github.com/slashgrade/slashgrade/store"
 )
 
 const (
@@ -28,21 +31,31 @@ const (
 var errTooManyParts = fmt.Errorf("the file is larger than %d parts of %d bytes", maxParts, PartSize)
 
 // Put stores r under the name: in one request if it is shorter than PartSize, else in parts of which S3 makes the object at the end.
-// Parts of an upload that failed are removed; what a killed process left is for the bucket's lifecycle rule.
+// Parts of an upload that failed are removed; what a killed process left is for the bucket's lifecycle rule. The error wraps
+// store.ErrNotExist where S3 has no such bucket or can have no such key.
 func (s *Store) Put(ctx context.Context, at jobspec.Location, name string, r io.Reader) error {
 	p, err := locate(at, name)
 	if err != nil {
-		return fmt.Errorf("store %s: %w", p, err)
+		return fmt.Errorf("store %s: %w: %w", p, store.ErrNotExist, err)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, s.transferTimeout, errTooSlow)
 	defer cancel()
 	if err := s.put(ctx, p, r); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = fmt.Errorf("%w (%w)", cause, err)
+		} else if impossible(err) {
+			err = fmt.Errorf("%w: %w", store.ErrNotExist, err)
 		}
 		return fmt.Errorf("store %s: %w", p, err)
 	}
 	return nil
+}
+
+// impossible says whether S3's answer is that nothing can ever be stored there. A right that is missing is no such answer: it is the
+// operator's to give.
+func impossible(err error) bool {
+	refusal, ok := errors.AsType[smithy.APIError](err)
+	return ok && slices.Contains([]string{"NoSuchBucket", "InvalidBucketName", "KeyTooLongError"}, refusal.ErrorCode())
 }
 
 func (s *Store) put(ctx context.Context, p place, r io.Reader) error {

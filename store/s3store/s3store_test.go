@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -203,11 +204,39 @@ func TestNamesThatNoBucketHas(t *testing.T) {
 		if _, err := b.Open(t.Context(), at, jobspec.ArchiveName); !errors.Is(err, store.ErrNotExist) {
 			t.Errorf("open in %q: got %v, want store.ErrNotExist", bucket, err)
 		}
-		if err := b.Put(t.Context(), at, jobspec.ResultsName, strings.NewReader("x")); err == nil {
-			t.Errorf("put in %q succeeded", bucket)
+		if err := b.Put(t.Context(), at, jobspec.ResultsName, strings.NewReader("x")); !errors.Is(err, store.ErrNotExist) {
+			t.Errorf("put in %q: got %v, want store.ErrNotExist", bucket, err)
 		}
 	}
 	if calls := b.proxy.Calls(); len(calls) > 0 {
 		t.Errorf("S3 was asked: %v", calls)
+	}
+}
+
+// A place that cannot be is told from one that is closed: the first is the job's mistake for good, the second the operator's for now.
+func TestPutWhereNothingCanBe(t *testing.T) {
+	b := newBench(t, s3store.Options{})
+	for name, c := range map[string]struct {
+		at   jobspec.Location
+		code string // S3's answer in place of LocalStack's
+		want bool
+	}{
+		"no such bucket":  {jobspec.Location{Bucket: b.bucket + "-none", Root: "job_1"}, "", true},
+		"too long a key":  {jobspec.Location{Bucket: b.bucket, Root: strings.Repeat("k", 2000)}, "", true},
+		"no right to put": {jobspec.Location{Bucket: b.bucket, Root: "job_1"}, "AccessDenied", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b.proxy.Break(func(w http.ResponseWriter, call *awstest.Call, next http.Handler) {
+				if c.code == "" {
+					next.ServeHTTP(w, call.Request)
+					return
+				}
+				http.Error(w, "<Error><Code>"+c.code+"</Code></Error>", http.StatusForbidden)
+			})
+			err := b.Put(t.Context(), c.at, jobspec.ResultsName, strings.NewReader("x"))
+			if err == nil || errors.Is(err, store.ErrNotExist) != c.want {
+				t.Errorf("got %v, want store.ErrNotExist: %v", err, c.want)
+			}
+		})
 	}
 }

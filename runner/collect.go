@@ -34,7 +34,7 @@ func (a *attempt) collectLost(ending *sandbox.Ending) *failure {
 	switch {
 	case ending.Overdue:
 		a.report.TimedOut = true
-		return timedOut(a.job.Timeout, "The container did not end the job in time; the runner did")
+		return timedOut(a.timeout, "The container did not end the job in time; the runner did")
 	case ending.State.OutOfMemory:
 		a.report.Exit = &jobspec.Exit{Status: ending.State.ExitStatus, OutOfMemory: true}
 		return outOfMemory(a.opts.Profile.MemoryBytes, "The container's memory was full and the kernel ended it")
@@ -65,7 +65,7 @@ func (a *attempt) badEnd(ended *guest.Ended) *failure {
 	switch {
 	case ended.TimedOut:
 		a.report.TimedOut = true
-		return timedOut(a.job.Timeout, stderrDetail(ended))
+		return timedOut(a.timeout, stderrDetail(ended))
 	case ended.DiskFull:
 		return outOfDisk(a.opts.Profile.DiskBytes)
 	case ended.Survivors:

@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/slashgrade/slashgrade/jobspec"
+	"github.com/slashgrade/slashgrade/runner"
 	"github.com/slashgrade/slashgrade/runner/sandbox"
 )
 
@@ -141,5 +143,24 @@ func TestOutputFlood(t *testing.T) {
 	if len(got.Log) > 1<<20 || !strings.Contains(got.Log, "The output was cut here; the job wrote 30000000 bytes in all") ||
 		!strings.Contains(got.Log, "Job 17 ended: graded") {
 		t.Errorf("the log of %d bytes ends like this: %s", len(got.Log), got.Log[max(0, len(got.Log)-500):])
+	}
+}
+
+func TestTimeLimitIsLowered(t *testing.T) {
+	b := newBench(t)
+	j := &job{script: "echo limit $SLASHGRADE_TIMEOUT_SECONDS; sleep 60", timeout: time.Hour}
+	lowers := runner.New(b.engine, content(j.pack(t)), &runner.Options{ID: b.id, Version: "test", MaxTimeout: 1500 * time.Millisecond})
+	grading, err := lowers.Grade(t.Context(), j.spec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := grading.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	want := []string{"The time limit of 3600 s is longer than this runner gives; it was lowered to 1.5 s."}
+	if diff := cmp.Diff(want, grading.Report.Warnings); diff != "" || grading.Report.Outcome != jobspec.TimedOut {
+		t.Errorf("outcome %s, warnings (-want +got):\n%s", grading.Report.Outcome, diff)
 	}
 }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,8 @@ type Options struct {
 	ID string
 	// Version is the program's.
 	Version string
+	// MaxTimeout is the longest time limit that a job gets; longer ones are lowered to it, with a warning. 0 is jobspec.MaxTimeout.
+	MaxTimeout time.Duration
 	// Profile is the policy of every container; nil is the prairielearn profile.
 	Profile *sandbox.Profile
 	// MissingFile says of an error of Files that the file is not there and never will be; nil takes fs.ErrNotExist for that.
@@ -57,6 +60,7 @@ type attempt struct {
 	job     *jobspec.Job
 	grading *Grading
 	session *sandbox.Session
+	timeout time.Duration // the job's, within what this runner gives
 	report  *jobspec.Report
 	image   *sandbox.Image
 	times   jobspec.Timestamps
@@ -69,6 +73,7 @@ func (r *Runner) Grade(ctx context.Context, job *jobspec.Job) (*Grading, error) 
 	a.report.Runner = "slashgrade/" + r.opts.Version + " " + r.opts.ID
 	a.grading.limit = r.opts.Profile.GradeBytes
 	a.grading.Log.Info("Running job " + job.ID)
+	a.limitTime()
 	failure, err := a.phases(ctx)
 	if err != nil {
 		a.discard(ctx)
@@ -84,6 +89,16 @@ func (r *Runner) Grade(ctx context.Context, job *jobspec.Job) (*Grading, error) 
 	a.report.Stamp(a.times)
 	a.grading.Log.Info(fmt.Sprintf("Job %s ended: %s", job.ID, a.report.Outcome))
 	return a.grading, nil
+}
+
+// limitTime lowers the job's time limit to the longest that this runner gives.
+func (a *attempt) limitTime() {
+	limit := cmp.Or(a.opts.MaxTimeout, jobspec.MaxTimeout)
+	a.timeout = min(a.job.Timeout, limit)
+	if a.job.Timeout > limit {
+		a.warn(fmt.Sprintf("The time limit of %s s is longer than this runner gives; it was lowered to %s s.",
+			jobspec.FormatSeconds(a.job.Timeout), jobspec.FormatSeconds(limit)))
+	}
 }
 
 // withCause adds why the context ended to an error that came of it: a broken read says only that it was cancelled.
@@ -218,9 +233,9 @@ func (a *attempt) unpack(ctx context.Context, archive io.Reader) (*failure, erro
 
 func (a *attempt) run(ctx context.Context) (*failure, error) {
 	command := &sandbox.Command{
-		Argv: a.argv(), Env: a.environment(), Timeout: a.job.Timeout, MaxOutput: MaxLog,
+		Argv: a.argv(), Env: a.environment(), Timeout: a.timeout, MaxOutput: MaxLog,
 	}
-	a.grading.Log.Info("Running " + quoteAll(command.Argv) + ", time limit " + jobspec.FormatSeconds(a.job.Timeout) + " s")
+	a.grading.Log.Info("Running " + quoteAll(command.Argv) + ", time limit " + jobspec.FormatSeconds(a.timeout) + " s")
 	ending, err := a.session.Run(ctx, command, a.grading.Log.Write)
 	if err != nil {
 		return nil, fmt.Errorf("run job %s: %w", a.job.ID, err)
@@ -256,7 +271,7 @@ func (a *attempt) environment() []string {
 	if !has["TERM"] {
 		env = append(env, "TERM=xterm") // what PrairieLearn's terminal gives graders
 	}
-	return append(env, "SLASHGRADE_TIMEOUT_SECONDS="+jobspec.FormatSeconds(a.job.Timeout))
+	return append(env, "SLASHGRADE_TIMEOUT_SECONDS="+jobspec.FormatSeconds(a.timeout))
 }
 
 // quoteAll shows a command line, shortened.

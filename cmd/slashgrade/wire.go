@@ -126,7 +126,7 @@ func (h *host) worker(ctx context.Context, opts *queue.WorkerOptions) (*queue.Wo
 		return nil, err
 	}
 	grader := runner.New(engine, h.files, &runner.Options{
-		ID: h.dir.ID, Version: version, Profile: profile, Log: h.log,
+		ID: h.dir.ID, Version: version, MaxTimeout: h.config.Runner.MaxTimeout, Profile: profile, Log: h.log,
 		MissingFile: func(err error) bool { return errors.Is(err, store.ErrNotExist) },
 	})
 	opts.Concurrency, opts.NoArchive, opts.Log = h.config.Runner.Concurrency, !h.config.Runner.Archive, h.log

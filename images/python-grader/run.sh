@@ -1,0 +1,3 @@
+#!/bin/sh
+# PYTHONPATH (the course's files) is for test and student code; the grader itself starts without it.
+SLASHGRADE_PYTHONPATH="$PYTHONPATH" PYTHONPATH=/python_autograder exec /venv/bin/python -sP -m slashgrade_python

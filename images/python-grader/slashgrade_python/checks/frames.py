@@ -1,0 +1,51 @@
+"""pandas DataFrames."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How strictly frames are compared."""
+
+    #: Compare values, not only the number of rows and the columns.
+    check_values: bool = True
+    #: Rows and columns may stand in another order as long as their labels match.
+    any_order: bool = True
+
+
+def is_frame(value: Any) -> bool:
+    """Return whether ``value`` is a DataFrame; imports pandas only if something already did."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(value, pandas.DataFrame)
+
+
+def problems(name: str, ref: Any, data: Any, subset: list[Any] | None, rules: Rules) -> list[str]:
+    """Return the first thing that is wrong with the frame ``data``."""
+    if not is_frame(data):
+        return [f"{name} is not a DataFrame"]
+    if len(data) == 0 and len(ref) > 0:
+        return [f"{name} is empty and should not be empty"]
+    if len(data) != len(ref):
+        return [f"{name} is inaccurate"]
+    for column in ref.columns if subset is None else subset:
+        if column not in data.columns:
+            return [f"Variable (column) `{column}` is not in `{name}`"]
+    if subset is not None:
+        ref, data = ref[subset], data[subset]
+    if rules.check_values and not _equal(ref, data, rules.any_order):
+        return [f"{name} is inaccurate"]
+    return []
+
+
+def _equal(ref: Any, data: Any, any_order: bool) -> bool:
+    from pandas.testing import assert_frame_equal
+
+    try:
+        assert_frame_equal(ref, data, check_like=any_order)
+    except AssertionError:
+        return False
+    return True

@@ -1,0 +1,126 @@
+"""What the tester may ask of the supervisor: a student process, to interrupt it, to end it; and the result, last."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from slashgrade_python import worker
+from slashgrade_python.wire import Channel, Closed
+
+#: The most student processes of one grading: one, and another after each test that hung.
+PROCESSES = 500
+
+
+class Control:
+    """The tester's end."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._channel = Channel(sock)
+
+    def spawn(self) -> tuple[socket.socket, int]:
+        """Start a student's process; return the socket to it and its process number."""
+        pid = self._ask("spawn", 0)
+        # The descriptor is asked for on its own: a channel reads ahead, and would lose one that followed the answer.
+        self._channel.send(["take", pid])
+        _, descriptors, _, _ = socket.recv_fds(self._channel.socket, 1, 1)
+        return socket.socket(fileno=descriptors[0]), int(pid)
+
+    def interrupt(self, pid: int) -> None:
+        """Tell a student's process that its time is up."""
+        self._ask("interrupt", pid)
+
+    def kill(self, pid: int) -> str:
+        """End a student's process; return how it ended or had ended: ``exit status 3``, ``signal SIGKILL``."""
+        return str(self._ask("kill", pid))
+
+    def result(self, text: str) -> None:
+        """Hand over the content of results.json."""
+        self._channel.send(["result"], [text.encode("utf-8", "replace")])
+
+    def _ask(self, what: str, pid: int) -> Any:
+        self._channel.send([what, pid])
+        answer, _ = self._channel.receive()
+        return answer[0]
+
+
+class Attendant:
+    """The supervisor's end: does what the tester asks until the result comes."""
+
+    def __init__(self, sock: socket.socket, become_student: Callable[[], None]) -> None:
+        self._channel = Channel(sock)
+        self._become_student = become_student
+        self._alive: set[int] = set()
+        #: The tester's end of the socket to a process that it has not taken yet.
+        self._untaken: dict[int, socket.socket] = {}
+
+    def attend(self) -> bytes:
+        """Serve the tester; return its result, or nothing if it ended without one."""
+        result = b""
+        try:
+            while not result:
+                request, buffers = self._channel.receive()
+                if request[0] == "result":
+                    result = buffers[0]
+                else:
+                    self._serve(*request)
+        except Closed:
+            pass
+        for pid in list(self._alive):
+            self._kill(pid)
+        return result
+
+    def _serve(self, what: str, pid: int) -> None:
+        if what == "spawn":
+            self._spawn()
+        elif what == "take":
+            with self._untaken.pop(pid) as theirs:
+                socket.send_fds(self._channel.socket, [b"\0"], [theirs.fileno()])
+        elif what == "interrupt":
+            if pid in self._alive:
+                os.kill(pid, worker.TIME_IS_UP)
+            self._channel.send([""])
+        else:
+            self._channel.send([self._kill(pid)])
+
+    def _spawn(self) -> None:
+        if len(self._alive) >= PROCESSES:
+            raise Closed("too many processes")
+        ours, theirs = socket.socketpair()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            ours.close()
+            self._channel.close()
+            self._be_student(theirs)
+        theirs.close()
+        self._alive.add(pid)
+        self._untaken[pid] = ours
+        self._channel.send([pid])
+
+    def _be_student(self, sock: socket.socket) -> None:
+        try:
+            os.setsid()
+            self._become_student()
+            worker.serve(sock)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+
+    def _kill(self, pid: int) -> str:
+        if pid not in self._alive:
+            return "unknown"
+        self._alive.discard(pid)
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if not ended:
+            os.kill(pid, signal.SIGKILL)
+            _, status = os.waitpid(pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        return f"exit status {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"

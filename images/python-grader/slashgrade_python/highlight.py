@@ -1,0 +1,29 @@
+"""A student's source with colours, for terminals and PrairieLearn's pages, which show ANSI sequences."""
+
+from __future__ import annotations
+
+from slashgrade_python import notebook
+from slashgrade_python.feedback import Feedback
+
+
+def python(source: str) -> str:
+    """Return ``source`` highlighted in 256 colours; as it is where Pygments is not installed."""
+    try:
+        from pygments import highlight
+        from pygments.formatters import Terminal256Formatter
+        from pygments.lexers import PythonLexer
+    except ImportError:
+        return source
+    highlighted: str = highlight(source, PythonLexer(), Terminal256Formatter(style="monokai"))
+    return highlighted
+
+
+def print_student_code(st_code: str = "user_code.py", ipynb_key: str = "#grade", as_feedback: bool = True) -> None:
+    """Show the student their file ``st_code``, highlighted: as feedback of the running test, else in the log."""
+    with open(st_code, encoding="utf-8") as file:
+        text = file.read()
+    shown = python(notebook.source(text, ipynb_key) if st_code.endswith(".ipynb") else text)
+    if as_feedback:
+        Feedback.add_feedback(shown)
+    else:
+        print(shown)

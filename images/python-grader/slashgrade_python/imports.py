@@ -1,0 +1,98 @@
+"""Importing heavy libraries once, before the processes part, instead of in each of them.
+
+Which ones, a look at the files tells. A process of its own looks, so that nothing of the tests stays in memory that a
+student's process inherits; it answers with names only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from slashgrade_python.layout import Layout
+
+#: Libraries worth sharing, and words in the files that call for them besides ``import``.
+HEAVY = {
+    "numpy": r"check_numpy_array",
+    "pandas": r"check_dataframe",
+    "matplotlib.pyplot": r"\(\s*PLTestCaseWithPlot|check_plot|include_plt\s*=\s*True",
+    "scipy": r"scipy\.\w",
+    "sympy": r"sympy\.\w",
+    "networkx": r"networkx\.\w",
+    "sklearn": r"sklearn\.\w",
+    "faker": r"faker\.\w",
+    "seaborn": r"seaborn\.\w",
+    "skimage": r"skimage\.\w",
+}
+_IMPORT = r"^[ \t]*(?:from|import)[ \t]+(?:[\w.,\t ]*[, \t])?{name}\b"
+
+#: The most bytes of a file that are looked at, and the most files.
+BYTES, FILES = 1 << 20, 200
+
+
+def ahead(layout: Layout) -> None:
+    """Import what the question's and the student's files will import."""
+    shadows = _names_in(layout)
+    for name in _asked(layout):
+        if name.partition(".")[0] in shadows:
+            continue  # the job brings a module of that name
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # whoever imports it for real gets to see that
+            print(f"{name}: {error}", file=sys.stderr)
+
+
+def wanted(text: str) -> list[str]:
+    """Return the heavy libraries that a file's text asks for."""
+    found = []
+    for name, words in HEAVY.items():
+        top = re.escape(name.partition(".")[0])
+        if re.search(_IMPORT.format(name=top), text, re.MULTILINE) or re.search(words, text):
+            found.append(name)
+    return found
+
+
+def _asked(layout: Layout) -> list[str]:
+    """Have a process of its own look at the files; return the names of libraries."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            found = {name for path in _sources(layout) for name in wanted(_start_of(path))}
+            os.write(writing, ",".join(sorted(found)).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        answer = pipe.read(4096).decode()
+    os.waitpid(child, 0)
+    return [name for name in HEAVY if name in answer.split(",")]
+
+
+def _sources(layout: Layout) -> Iterable[Path]:
+    files: list[Path] = []
+    for folder in (layout.secrets, layout.run):
+        files += [path for path in sorted(folder.iterdir()) if path.suffix in (".py", ".ipynb")]
+    return files[:FILES]
+
+
+def _start_of(path: Path) -> str:
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            return file.read(BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _names_in(layout: Layout) -> set[str]:
+    """Return the names of modules that the job's files could shadow libraries with."""
+    folders = [layout.run, *(Path(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry)]
+    found = set()
+    for folder in folders:
+        if folder.is_dir():
+            found |= {name.partition(".")[0] for name in os.listdir(folder)}
+    return found

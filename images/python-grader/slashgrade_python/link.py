@@ -1,0 +1,324 @@
+"""One end of the connection between the tester and a student's process.
+
+Both ends are alike: each can ask the other to do something with one of the objects that the other has named, and while
+it waits for the answer it serves what the other asks. What an end may be asked, and what it may be sent, is its
+*side*'s to decide (``sides.py``): the tester serves only objects that tests handed out, and never unpickles.
+
+Messages (JSON arrays): ``["ask", operation, number, arguments, state]``, ``["answer", value, state]``,
+``["raise", error, state]``, ``["print", text]``. A state carries what changed meanwhile: shared containers, generators
+of random numbers, text that was printed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import types
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from slashgrade_python import errors, mirror
+from slashgrade_python.codec import Decoder, Encoder, Undecodable
+from slashgrade_python.sharing import Shared, pinnable
+from slashgrade_python.wire import Channel, Closed
+
+
+class Side(Protocol):
+    """What the two ends do differently."""
+
+    def by_value(self, value: Any, encoder: Encoder) -> Any:
+        """Return a tree that carries ``value`` itself, or None to name it by number."""
+
+    def value_of(self, tree: Any, decoder: Decoder) -> Any:
+        """Return the value of such a tree. Raises Undecodable."""
+
+    def permit(self, operation: str, target: Any, arguments: tuple[Any, ...]) -> None:
+        """Raise PermissionError if the other side may not ask this."""
+
+    def state(self) -> Any:
+        """Return what else the other side must know before it goes on; plain JSON."""
+
+    def adopt(self, state: Any) -> None:
+        """Take over the other side's ``state``."""
+
+    def printed(self, text: str) -> None:
+        """Take text that was printed on the other side."""
+
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "call": lambda target, *args, **kwargs: target(*args, **kwargs),
+    "getattr": getattr,
+    "setattr": setattr,
+    "delattr": delattr,
+    "dir": dir,
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "special": lambda target, name, *args, **kwargs: getattr(type(target), name)(target, *args, **kwargs),
+}
+
+
+class Link:
+    """Objects of both sides by number, and the conversation about them."""
+
+    def __init__(self, channel: Channel, side: Side, root: Any) -> None:
+        """root: the object that the other side knows from the start, as number 0."""
+        self.channel = channel
+        self.side = side
+        self.pinned = Shared([], "p")
+        self._exported: dict[int, Any] = {0: root}
+        self._numbers: dict[int, int] = {id(root): 0}
+        self._remote: dict[int, Any] = {}
+        #: How many operations of the other side's asking are being done.
+        self.busy = 0
+
+    # ------------------------------------------------------------------ asking and answering
+
+    def call(self, number: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call object ``number`` of the other side."""
+        return self.request("call", number, args, kwargs)
+
+    def request(self, operation: str, number: int, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
+        """Have the other side do something with one of its objects; return its answer or raise its exception."""
+        encoder = self._encoder(None)
+        keywords = kwargs or {}
+        arguments = [encoder.encode(tuple(args)), list(keywords), encoder.encode(tuple(keywords.values()))]
+        shared = Shared(list(encoder.met), "a")
+        self._send(["ask", operation, number, arguments], encoder, None)
+        return self._await(shared)
+
+    def root(self, name: str, *args: Any) -> Any:
+        """Call a method of the other side's root object."""
+        return self.request("special", 0, (name, *args))
+
+    def serve(self) -> None:
+        """Answer until the other side is gone."""
+        while True:
+            tree, buffers = self.channel.receive()
+            if isinstance(tree, list) and tree and tree[0] == "ask":
+                self._answer(tree, buffers)
+            else:
+                raise Closed("out of turn")
+
+    def _await(self, shared: Shared) -> Any:
+        """Wait for the answer to a request whose arguments hold the containers ``shared``."""
+        while True:
+            tree, buffers = self.channel.receive()
+            kind = tree[0] if isinstance(tree, list) and tree else None
+            if kind == "ask":
+                self._answer(tree, buffers)
+            elif kind == "print":
+                self.side.printed(str(tree[1]))
+            elif kind in ("answer", "raise"):
+                value = self._finish(tree, self._decoder(buffers, shared), shared)
+                if kind == "raise":
+                    raise value
+                return value
+            else:
+                raise Closed("not a message")
+
+    def drain(self) -> str:
+        """Wait for the end of a request that was given up; return the traceback if it ended by an exception."""
+        while True:
+            tree, buffers = self.channel.receive()
+            kind = tree[0] if isinstance(tree, list) and tree else None
+            if kind == "print":
+                self.side.printed(str(tree[1]))
+            elif kind in ("answer", "raise"):
+                with contextlib.suppress(Undecodable):  # for the classes that it describes: it does so only once
+                    Decoder(self, buffers, lambda _: None).decode(tree[1][0] if kind == "raise" else tree[1])
+                self.side.adopt(tree[2][1])
+                return str(tree[1][4]) if kind == "raise" else ""
+            elif kind != "ask":  # what is asked meanwhile was given up with the request
+                raise Closed("not a message")
+
+    def _finish(self, tree: Any, decoder: Decoder, shared: Shared) -> Any:
+        """Decode an answer and take over the state that came with it."""
+        try:
+            value = errors.decode(tree[1], decoder) if tree[0] == "raise" else decoder.decode(tree[1])
+            self._take(tree[2], decoder, shared)
+            if tree[3]:
+                self.pinned = Shared(decoder.met[: int(tree[3])], "p")
+        except (Undecodable, IndexError, TypeError, ValueError, KeyError, RecursionError) as error:
+            raise Closed(f"not an answer: {error}") from error
+        return value
+
+    def _answer(self, tree: Any, buffers: list[bytes]) -> None:
+        decoder = self._decoder(buffers, None)
+        try:
+            _, operation, number, arguments, state = tree
+            args = decoder.decode(arguments[0])
+            kwargs = dict(zip(map(str, arguments[1]), decoder.decode(arguments[2]), strict=True))
+            count = len(decoder.met)
+            self._take(state, decoder, None)
+            shared = Shared(decoder.met[:count], "a")
+            target = self._exported[number]
+        except (Undecodable, ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+            raise Closed(f"not a request: {error}") from error
+        try:
+            value = self._do(operation, target, args, kwargs)
+        except (Closed, errors.ENDS_CONVERSATION):
+            raise
+        except BaseException as error:
+            self._reply("raise", error, shared)
+            return
+        self._reply("answer", value, shared)
+
+    def _do(self, operation: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self.busy += 1
+        try:
+            self.side.permit(operation, target, args)
+            return OPERATIONS[operation](target, *args, **kwargs)
+        finally:
+            self.busy -= 1
+
+    def _reply(self, kind: str, value: Any, shared: Shared) -> None:
+        encoder = self._encoder(shared)
+        try:
+            tree = errors.encode(value, encoder) if kind == "raise" else encoder.encode(_content(value))
+        except Exception as error:  # nested too deeply, or a class of the student's that misbehaves
+            kind, encoder = "raise", self._encoder(shared)
+            tree = errors.encode(ValueError(f"the value cannot be passed on: {type(error).__name__}"), encoder)
+        pins = 0
+        if isinstance(value, Pinning) and kind == "answer":
+            pins = len(encoder.met) if pinnable(encoder.met) else 0
+        pinned = encoder.met[:pins]
+        self._send([kind, tree], encoder, shared, pins)
+        if pins:
+            self.pinned = Shared(pinned, "p")
+
+    # ------------------------------------------------------------------ messages
+
+    def _encoder(self, shared: Shared | None) -> Encoder:
+        names = self.pinned.names()
+        return Encoder(self, names | shared.names() if shared else names)
+
+    def _decoder(self, buffers: list[bytes], shared: Shared | None) -> Decoder:
+        def known(tree: Any) -> Any:
+            if tree[0] == "p":
+                return self.pinned.objects[tree[1]]
+            if shared is None:
+                raise Undecodable("no arguments to name")
+            return shared.objects[tree[1]]
+
+        return Decoder(self, buffers, known)
+
+    def _send(self, message: list[Any], encoder: Encoder, shared: Shared | None, pins: int = 0) -> None:
+        changes = [["p", number, encoder.encode(content)] for number, content in self.pinned.changes()]
+        if shared is not None:
+            changes += [["a", number, encoder.encode(content)] for number, content in shared.changes()]
+        message.append([changes, self.side.state()])
+        if message[0] != "ask":
+            message.append(pins)
+        self.channel.send(message, encoder.buffers)
+
+    def _take(self, state: Any, decoder: Decoder, shared: Shared | None) -> None:
+        changes, rest = state
+        contents = [(tag, number, decoder.decode(content)) for tag, number, content in changes]
+        for tag, number, content in contents:
+            known = self.pinned if tag == "p" else shared
+            if known is None:
+                raise Undecodable("no arguments to change")
+            known.apply(number, content)
+        self.side.adopt(rest)
+
+    # ------------------------------------------------------------------ objects by number
+
+    def tree_of(self, value: Any, encoder: Encoder) -> Any:
+        """Return a tree for ``value``: the other side's own number, its content, or a number of ours."""
+        if isinstance(value, mirror.RemoteObject) and value._remote_link is self:
+            return ["yours", value._remote_number]
+        if isinstance(value, mirror.RemoteType):
+            return ["yours", mirror.identity(value)[1]]
+        if isinstance(value, types.FunctionType) and hasattr(value, mirror.NUMBER):
+            return ["yours", getattr(value, mirror.NUMBER)]
+        if isinstance(value, BaseException):
+            return ["error", errors.encode(value, encoder)]
+        tree = self.side.by_value(value, encoder)
+        if tree is not None:
+            return tree
+        return self._export(value, encoder)
+
+    def _export(self, value: Any, encoder: Encoder) -> Any:
+        if isinstance(value, type):
+            return self.class_tree(value, encoder)
+        known = id(value) in self._numbers
+        number = self._numbers.setdefault(id(value), len(self._exported))
+        self._exported[number] = value
+        if isinstance(value, types.FunctionType):
+            defaults = encoder.encode([value.__defaults__ or (), value.__kwdefaults__ or {}])
+            return ["function", number, mirror.describe_function(value), defaults]
+        return ["object", number, None if known else self.class_tree(type(value), encoder)]
+
+    def class_tree(self, kind: type, encoder: Encoder) -> Any:
+        """Return a tree that names a class: a built-in by its name, any other by number and description."""
+        if mirror.builtin_class(kind.__name__) is kind:
+            return ["builtin", kind.__name__]
+        if isinstance(kind, mirror.RemoteType):
+            return ["yours", mirror.identity(kind)[1]]
+        known = id(kind) in self._numbers
+        number = self._numbers.setdefault(id(kind), len(self._exported))
+        self._exported[number] = kind
+        if known:
+            return ["class", number, None, []]
+        bases = [self.class_tree(base, encoder) for base in kind.__bases__]
+        return ["class", number, mirror.describe(kind), bases]
+
+    def value_of(self, tree: Any, decoder: Decoder) -> Any:
+        """Return what a tree names. Raises Undecodable."""
+        try:
+            return self._value_of(tree, decoder)
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+            raise Undecodable(f"{type(error).__name__}: {error}") from error
+
+    def _value_of(self, tree: Any, decoder: Decoder) -> Any:
+        tag = tree[0]
+        if tag == "yours":
+            return self._exported[tree[1]]
+        if tag == "object":
+            return self._object(tree, decoder)
+        if tag == "function":
+            return self._function(tree, decoder)
+        if tag == "class":
+            return self._class(tree, decoder)
+        if tag == "builtin":
+            found = mirror.builtin_class(tree[1])
+            if found is None:
+                raise Undecodable("no such class")
+            return found
+        if tag == "error":
+            return errors.decode(tree[1], decoder)
+        return self.side.value_of(tree, decoder)
+
+    def _object(self, tree: Any, decoder: Decoder) -> Any:
+        number = int(tree[1])
+        if number not in self._remote:
+            kind = decoder.decode(tree[2])
+            if not isinstance(kind, mirror.RemoteType) or issubclass(kind, BaseException):
+                kind = mirror.plain_class(self, kind)
+            self._remote[number] = mirror.new_object(self, number, kind)
+        return self._remote[number]
+
+    def _function(self, tree: Any, decoder: Decoder) -> Any:
+        _, number, description, defaults = tree
+        known = decoder.decode(defaults)
+        if number not in self._remote:
+            self._remote[number] = mirror.new_function(self, int(number), description, known)
+        return self._remote[number]
+
+    def _class(self, tree: Any, decoder: Decoder) -> Any:
+        _, number, description, bases = tree
+        found = [decoder.decode(base) for base in bases]
+        if number not in self._remote:
+            self._remote[number] = mirror.new_class(self, int(number), description, found)
+        return self._remote[number]
+
+
+class Pinning:
+    """An answer whose containers both sides keep in step from here on: the values of the student's names."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _content(value: Any) -> Any:
+    return value.value if isinstance(value, Pinning) else value

@@ -1,0 +1,39 @@
+"""Jupyter notebooks: the cells that are graded, as one Python source."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from slashgrade_python.outcomes import QuestionFault
+
+#: What makes a cell need IPython's transformer: magics, shell commands, help. Other cells are Python as they are.
+_SPECIAL = "%!?"
+
+
+def source(text: str, key: str) -> str:
+    """Return the code cells of the notebook ``text`` whose stripped text starts with ``key``, joined by line ends.
+
+    Raises QuestionFault if ``text`` is no notebook of format 4.
+    """
+    try:
+        cells = json.loads(text)["cells"]
+        codes = [_text(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise QuestionFault("the submitted file is not a Jupyter notebook (format 4)") from error
+    return "\n".join(_python(code) for code in codes if code.strip().startswith(key))
+
+
+def _text(lines: Any) -> str:
+    """Return a cell's text, which the format allows as one string or a list of lines."""
+    return lines if isinstance(lines, str) else "".join(lines)
+
+
+def _python(code: str) -> str:
+    """Return a cell as Python, by IPython's rules where it has anything that Python does not know."""
+    if not any(mark in code for mark in _SPECIAL):
+        return code
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    transformer: Any = TransformerManager
+    return str(transformer().transform_cell(code))

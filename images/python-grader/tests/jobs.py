@@ -1,0 +1,110 @@
+"""Running a job in the image, as the runner does: /grade a tmpfs, few capabilities, no network, no terminal."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from typing import Any
+
+CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID", "KILL")
+SCRIPT = (
+    "tar -C /grade -xf - --no-same-owner && exec 3>&1 && "
+    "/python_autograder/run.sh </dev/null >/tmp/log 2>&1; code=$?; cat /tmp/log >&2; "
+    "cat /grade/results/results.json >&3; exit $code"
+)
+
+#: A test file with one test of one point: the code after ``test`` stands in its body.
+HEAD = """\
+from pl_helpers import name, not_repeated, points
+from pl_unit_test import PLTestCase, PLTestCaseWithPlot
+from code_feedback import Feedback
+"""
+
+
+@dataclass
+class Graded:
+    """What came of a job."""
+
+    results: dict[str, Any]
+    log: str
+    status: int
+
+    @property
+    def tests(self) -> list[tuple[str, float, float]]:
+        return [(test["name"], test["points"], test["max_points"]) for test in self.results.get("tests", [])]
+
+    def message(self, name: str | None = None) -> str:
+        return next((t.get("message", "") for t in self.results["tests"] if name in (None, t["name"])), "")
+
+
+def files(
+    student: str | bytes | None = "",
+    test: str = "",
+    ans: str = "",
+    setup: str = "",
+    names: str = "f x",
+    given: str = "",
+    data: dict[str, Any] | None = None,
+    more: dict[str, str | bytes | None] | None = None,
+) -> dict[str, str | bytes | None]:
+    """Return a job's files by path; None leaves one out."""
+    params = {"names_from_user": [{"name": n} for n in names.split()]}
+    if given:
+        params["names_for_user"] = [{"name": n} for n in given.split()]
+    content: dict[str, str | bytes | None] = {
+        "student/user_code.py": student,
+        "tests/test.py": test,
+        "tests/ans.py": ans,
+        "tests/setup_code.py": setup,
+        "data/data.json": json.dumps(data if data is not None else {"params": params, "variant_seed": 7}),
+        "serverFilesCourse/": None,
+        "shared/": None,
+    }
+    content.update(more or {})
+    return {path: text for path, text in content.items() if text is not None or path.endswith("/")}
+
+
+def one_test(body: str, base: str = "PLTestCase", attributes: str = "") -> str:
+    """Return a test.py whose class has one test, ``check``, worth one point."""
+    lines = [f"class Test({base}):"]
+    lines += [f"    {line}" for line in attributes.splitlines()]
+    lines += ["    @points(1)", "    @name('check')", "    def test_0(self):"]
+    lines += [f"        {line}" for line in body.splitlines()]
+    return HEAD + "\n".join(lines) + "\n"
+
+
+def _tar(content: dict[str, str | bytes | None]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for folder in ("student", "tests", "data", "serverFilesCourse", "shared"):
+            entry = tarfile.TarInfo(folder)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(entry)
+        for path, text in content.items():
+            if path.endswith("/"):
+                continue
+            data = text.encode() if isinstance(text, str) else text
+            entry = tarfile.TarInfo(path)
+            entry.size, entry.mode = len(data), 0o644
+            tar.addfile(entry, io.BytesIO(data))
+    return out.getvalue()
+
+
+def run(
+    image: str, content: dict[str, str | bytes | None], env: dict[str, str] | None = None, memory: str = "1g"
+) -> Graded:
+    """Grade a job in the image."""
+    command = ["docker", "run", "--rm", "-i", "--network=none", "--cap-drop=ALL", f"--memory={memory}"]
+    command += [f"--memory-swap={memory}", "--pids-limit=256"]
+    command += [f"--cap-add={name}" for name in CAPABILITIES]
+    command += ["--security-opt=no-new-privileges", "--tmpfs=/grade:exec,nosuid,nodev", "--entrypoint=sh"]
+    for key, value in (env or {}).items():
+        command.append(f"--env={key}={value}")
+    done = subprocess.run(
+        [*command, image, "-c", SCRIPT], input=_tar(content), capture_output=True, check=False, timeout=90
+    )
+    text = done.stdout.decode()
+    return Graded(json.loads(text) if text else {}, done.stderr.decode(errors="replace"), done.returncode)

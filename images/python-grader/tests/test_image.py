@@ -1,0 +1,740 @@
+"""Whole jobs in the image: one example for each line of the contract."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+
+import pytest
+from jobs import HEAD, files, one_test, run
+
+pytestmark = pytest.mark.image
+
+CALL = "Feedback.set_score(Feedback.check_scalar('f(3)', self.ref.f(3), Feedback.call_user(self.st.f, 3)))"
+DOUBLE = "def f(n):\n    return n * 2\n"
+CHECK = one_test(CALL)
+ORIGINAL = {"SLASHGRADE_TEXTS": "original"}
+
+
+def graded(image, student, test=CHECK, **rest):
+    env = rest.pop("env", None)
+    memory = rest.pop("memory", "1g")
+    return run(image, files(student=student, test=test, ans=rest.pop("ans", DOUBLE), **rest), env, memory)
+
+
+# ---------------------------------------------------------------------- results
+
+
+def test_right(image):
+    got = graded(image, DOUBLE)
+    assert got.status == 0
+    assert got.results == {
+        "tests": [
+            {
+                "name": "check",
+                "filename": "test_0",
+                "max_points": 1,
+                "points": 1.0,
+                "files": [],
+                "message": "'f(3)' looks good\n",
+            }
+        ],
+        "score": 1.0,
+        "succeeded": True,
+        "gradable": True,
+        "max_points": 1,
+        "images": [],
+    }
+
+
+def test_wrong(image):
+    got = graded(image, "def f(n): return n + 1")
+    assert got.tests == [("check", 0.0, 1)]
+    assert got.message() == "'f(3)' is inaccurate\n"
+    assert got.results["score"] == 0.0
+
+
+def test_partial_and_order_and_weights(image):
+    test = HEAD + (
+        "class Test(PLTestCase):\n"
+        "    @points(3)\n    @name('b')\n    def test_b(self): Feedback.set_score(0.5)\n"
+        "    @points(1)\n    @name('a')\n    def test_a(self): Feedback.set_score(7)\n"
+        "    @points(1)\n    def test_c(self):\n        '''From the docstring.'''\n"
+    )
+    got = graded(image, DOUBLE, test)
+    assert got.tests == [("a", 1.0, 1), ("b", 1.5, 3), ("From the docstring.", 0.0, 1)]
+    assert got.results["score"] == 0.5
+    assert got.results["max_points"] == 5
+
+
+def test_no_points_decorator_means_no_score(image):
+    test = HEAD + "class Test(PLTestCase):\n    @name('a')\n    def test_a(self): Feedback.set_score(1)\n"
+    got = graded(image, DOUBLE, test)
+    assert got.tests == [("a", 1.0, 1)]
+    assert got.results["score"] == 0
+
+
+def test_inherited_tests_count_above_one(image):
+    test = HEAD + (
+        "class Base(PLTestCase):\n    @points(1)\n    @name('base')\n    def test_base(self): Feedback.set_score(1)\n"
+        "class Test(Base):\n    @points(1)\n    @name('own')\n    def test_own(self): Feedback.set_score(1)\n"
+    )
+    got = graded(image, DOUBLE, test)
+    assert got.tests == [("base", 1.0, 1), ("own", 1.0, 1)]
+    assert got.results["score"] == 2.0
+
+
+def test_assertion_keeps_score_and_exception_takes_it(image):
+    test = HEAD + (
+        "class Test(PLTestCase):\n"
+        "    @points(1)\n    @name('a')\n    def test_a(self):\n        Feedback.set_score(.5)\n        self.fail('x')\n"
+        "    @points(1)\n    @name('b')\n    def test_b(self):\n        Feedback.set_score(1)\n        1/0\n"
+        "    @points(1)\n    @name('c')\n    def test_c(self):\n        Feedback.set_score(1)\n        exit(3)\n"
+        "    @points(1)\n    @name('d')\n    def test_d(self):\n"
+        "        for i in range(2):\n            with self.subTest(i):\n                self.assertEqual(i, 0)\n"
+    )
+    got = graded(image, DOUBLE, test)
+    assert got.tests == [("a", 0.5, 1), ("b", 0.0, 1), ("c", 0.0, 1), ("d", 0.0, 1)]
+    assert got.message("a") == ""
+    assert got.message("b").startswith("There was an error while grading your code.\n\nReview the question text")
+    assert "ZeroDivisionError: division by zero" in got.message("b")
+
+
+def test_finish_skips_the_rest(image):
+    test = HEAD + (
+        "class Test(PLTestCase):\n"
+        "    @points(1)\n    @name('a')\n    def test_a(self):\n        Feedback.set_score(.5)\n        Feedback.finish('enough')\n"
+        "    @points(1)\n    @name('b')\n    def test_b(self): Feedback.set_score(1)\n"
+    )
+    got = graded(image, DOUBLE, test)
+    assert got.tests == [("a", 0.5, 1), ("b", 0.0, 1)]
+    assert got.message("a") == "enough\n"
+    assert got.message("b") == " - Grading was skipped because an earlier test failed - \n"
+
+
+def test_finish_test_stops_one_test(image):
+    test = HEAD + (
+        "class Test(PLTestCase):\n"
+        "    @points(1)\n    @name('a')\n    def test_a(self): Feedback.finish_test('enough')\n"
+        "    @points(1)\n    @name('b')\n    def test_b(self): Feedback.set_score(1)\n"
+    )
+    assert graded(image, DOUBLE, test).tests == [("a", 0.0, 1), ("b", 1.0, 1)]
+
+
+def test_no_tests(image):
+    got = graded(image, DOUBLE, HEAD + "class Test(PLTestCase): pass\n")
+    assert got.results["message"] == "No tests were found."
+    assert (got.results["tests"], got.results["score"], got.results["gradable"]) == ([], 0, True)
+
+
+# ---------------------------------------------------------------------- failure classes
+
+
+@pytest.mark.parametrize(
+    "student",
+    ["def f(:", "  x = 1", b"\xef\xbb\xbfx = 1", b"x = 1\x00", "if True:\nx = 1"],
+    ids=["syntax", "indent", "bom", "nul", "block"],
+)
+def test_syntax_error(image, student):
+    got = graded(image, student)
+    assert got.results["tests"] == []
+    assert got.results["format_errors"] == ["Your code has a syntax error."]
+    assert (got.results["score"], got.results["gradable"], got.results["succeeded"]) == (0, False, True)
+    assert "Your code:\n\n" in got.results["output"]
+
+
+def test_name_error_is_not_called_a_syntax_error(image):
+    got = graded(image, "print('before')\nx = undefined_name\n")
+    assert got.results["format_errors"] == ["NameError: name 'undefined_name' is not defined"]
+    assert got.results["gradable"] is False
+    assert got.results["output"].startswith('before\nTraceback (most recent call last):\n  File "user_code.py", line 2')
+
+
+def test_name_error_in_the_original_wording(image):
+    got = graded(image, "print('before')\nx = undefined_name\n", env=ORIGINAL)
+    assert got.results["format_errors"] == ["Your code has a syntax error."]
+    assert got.results["output"].startswith("Traceback")
+    assert "/python_autograder/" in got.results["output"]
+
+
+def test_exception_at_module_level(image):
+    got = graded(image, "print('before')\n\nx = 1 / 0\n")
+    assert got.tests == [("Your code raised an Exception", 0, 1)]
+    assert (got.results["score"], got.results["gradable"], got.results["succeeded"]) == (0, True, True)
+    assert got.results["output"] == "before\n"
+    trace = got.message().partition("\n\nYour code:\n\n")[0]
+    assert trace == (
+        'Traceback (most recent call last):\n  File "user_code.py", line 3, in <module>\n    x = 1 / 0\n'
+        "        ~~^~~\nZeroDivisionError: division by zero\n"
+    )
+    assert "\x1b[" in got.message()
+
+
+@pytest.mark.parametrize("student", ["exit(0)", "raise SystemExit('x')", "raise KeyboardInterrupt"])
+def test_exit_at_module_level_uses_an_attempt(image, student):
+    got = graded(image, student)
+    assert got.results["succeeded"] is False
+    assert got.results["score"] == 0
+    assert "gradable" not in got.results
+    assert "tests" not in got.results
+    assert "Traceback" in got.results["output"]
+
+
+@pytest.mark.parametrize("student", ["import os\nos._exit(0)", "import os\nos.kill(os.getpid(), 9)"])
+def test_vanished_process_uses_an_attempt(image, student):
+    got = graded(image, student)
+    assert got.results["succeeded"] is False
+    assert got.results["score"] == 0
+    assert "gradable" not in got.results
+    assert "ended the program that was grading it" in got.results["message"]
+    assert graded(image, student, env=ORIGINAL).results == {
+        "succeeded": False,
+        "score": 0.0,
+        "message": "Your code could not be processed by the autograder. Please contact course staff and have them "
+        "check the logs for this submission.",
+    }
+
+
+def test_vanished_in_a_call(image):
+    got = graded(image, "import os\ndef f(n): os._exit(0)")
+    assert (got.results["succeeded"], got.results["score"]) == (False, 0)
+
+
+def test_out_of_memory(image):
+    got = graded(image, "x = []\nwhile True: x.append(bytearray(10_000_000))", memory="400m")
+    assert got.results.get("succeeded") is False or got.tests == [("Your code raised an Exception", 0, 1)]
+    assert got.results["score"] == 0
+
+
+FAULTS = {
+    "setup": {"setup": "1/0"},
+    "ans": {"ans": "1/0"},
+    "no ans": {"more": {"tests/ans.py": None}},
+    "no setup": {"more": {"tests/setup_code.py": None}},
+    "no test": {"more": {"tests/test.py": None}},
+    "no data": {"more": {"data/data.json": None}},
+    "no names": {"data": {"params": {}}},
+    "no student file": {"more": {"student/user_code.py": None}},
+    "encoding": {"more": {"student/user_code.py": b"x = '\xff'"}},
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_internal_error(image, fault):
+    got = graded(image, DOUBLE, **FAULTS[fault])
+    assert got.tests == [("Internal Grading Error", 0, 1)]
+    assert (got.results["score"], got.results["gradable"], got.results["succeeded"]) == (0, False, True)
+
+
+def test_submitted_test_does_not_replace_a_missing_one(image):
+    got = graded(image, DOUBLE, more={"tests/test.py": None, "student/test.py": CHECK})
+    assert got.results["gradable"] is False
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "def f(:",
+        "x = 1",
+        one_test("self.skipTest('later')"),
+        HEAD + "class Test(PLTestCase):\n    @points(1)\n    def test_0(self): 1/0\n",
+        one_test("raise KeyboardInterrupt"),
+    ],
+    ids=["syntax", "no class", "skip", "unnamed error", "interrupt"],
+)
+def test_broken_tests_are_not_gradable(image, test):
+    got = graded(image, DOUBLE, test)
+    assert (got.results["succeeded"], got.results["gradable"], got.results["score"]) == (False, False, 0)
+    assert "staff" in got.results["message"]
+
+
+# ---------------------------------------------------------------------- time, input, output
+
+
+def test_endless_function_fails_alone(image):
+    test = HEAD + (
+        "class Test(PLTestCase):\n    timeout = 1\n"
+        "    @points(1)\n    @name('slow')\n    def test_a(self): Feedback.call_user(self.st.f, 3)\n"
+        "    @points(1)\n    @name('fine')\n    def test_b(self): Feedback.set_score(self.st.x == 5)\n"
+    )
+    got = graded(image, "x = 5\ndef f(n):\n    while True:\n        pass\n", test, ans="x = 5\n" + DOUBLE)
+    assert got.tests == [("slow", 0.0, 1), ("fine", 1.0, 1)]
+    assert "did not finish within the time limit of 1 second." in got.message("slow")
+    assert 'File "user_code.py", line ' in got.message("slow")
+    assert got.results["gradable"] is True
+
+
+def test_function_that_cannot_be_interrupted(image):
+    test = HEAD + (
+        "class Test(PLTestCase):\n    timeout = 1\n"
+        "    @points(1)\n    @name('slow')\n    def test_a(self): Feedback.call_user(self.st.f, 3)\n"
+        "    @points(1)\n    @name('fine')\n    def test_b(self): Feedback.set_score(self.st.g() == 5)\n"
+    )
+    student = "def g(): return 5\ndef f(n):\n    while True:\n        try:\n            while True: pass\n        except BaseException: pass\n"
+    assert graded(image, student, test, names="f g").tests == [("slow", 0.0, 1), ("fine", 1.0, 1)]
+
+
+def test_share_of_the_jobs_limit(image):
+    student = "def f(n):\n    while True: pass\n"
+    got = graded(image, student, env={"SLASHGRADE_TIMEOUT_SECONDS": "8"})
+    assert got.tests == [("check", 0.0, 1)]
+    assert "did not finish within" in got.message()
+
+
+def test_endless_file_is_not_gradable(image):
+    got = graded(image, "print('begun')\nwhile True: pass", env={"SLASHGRADE_TIMEOUT_SECONDS": "8"})
+    assert (got.results["tests"], got.results["gradable"], got.results["succeeded"]) == ([], False, True)
+    assert "did not finish" in got.results["format_errors"][0]
+    assert got.results["output"].startswith("begun\n")
+
+
+def test_input_while_loading_is_not_gradable(image):
+    got = graded(image, "x = int(input('How many? '))")
+    assert (got.results["tests"], got.results["gradable"]) == ([], False)
+    assert "input() was called" in got.results["format_errors"][0]
+
+
+def test_input_in_a_function(image):
+    got = graded(image, "def f(n): return int(input())")
+    assert got.tests == [("check", 0.0, 1)]
+    assert "input() was called" in got.message()
+
+
+def test_output_is_kept(image):
+    assert graded(image, "print('one')\nprint('two', end='')\n" + DOUBLE).results["output"] == "one\ntwo"
+
+
+def test_long_output_is_cut(image):
+    got = graded(image, "print('x' * 2_000_000)\n" + DOUBLE)
+    assert got.results["score"] == 1.0
+    assert len(got.results["output"]) < 110_000
+    assert "1,900,001 more characters were printed" in got.results["output"]
+
+
+def test_huge_feedback_keeps_the_result_readable(image):
+    test = one_test("Feedback.set_score(1)\nfor _ in range(2000):\n    Feedback.add_feedback('é' * 1000)")
+    got = graded(image, DOUBLE, test)
+    assert got.results["score"] == 1.0
+    assert len(json.dumps(got.results)) < 1 << 20
+    assert "Text cut here" in got.message()
+
+
+# ---------------------------------------------------------------------- namespaces, files, iterations
+
+
+def test_names_for_user(image):
+    got = graded(
+        image,
+        "given.append(4)\nx = [sum(given), scale(2), type(node).__name__, node.value]\n",
+        one_test("Feedback.set_score(self.st.x == [10, 6, 'Node', 7] and self.ref.given == [1, 2, 3])"),
+        ans="",
+        setup="factor = 3\ngiven = [1, 2, 3]\nhidden = 5\ndef scale(v): return v * factor\n"
+        "class Node:\n    def __init__(self, value): self.value = value\nnode = Node(7)\n",
+        given="given scale node Node",
+    )
+    assert got.results["score"] == 1.0, got
+
+
+def test_shared_class_crosses_by_value(image):
+    setup = "class Node:\n    def __init__(self, v, left=None): self.v, self.left = v, left\n"
+    got = graded(
+        image,
+        "def insert(node, v):\n    node.left = Node(v)\ndef make(v): return Node(v, Node(v + 1))\n",
+        one_test(
+            "root = self.ref.Node(1)\nself.st.insert(root, 2)\nmade = self.st.make(5)\n"
+            "Feedback.set_score(root.left.v == 2 and isinstance(made, self.ref.Node) and made.left.v == 6)"
+        ),
+        ans="",
+        setup=setup,
+        given="Node",
+        names="insert make",
+    )
+    assert got.results["score"] == 1.0, got
+
+
+def test_hidden_names_are_not_given(image):
+    got = graded(
+        image,
+        "x = 'secret' in dir() or 'data' in dir()",
+        one_test("Feedback.set_score(self.st.x is False)"),
+        setup="secret = 1",
+    )
+    assert got.results["score"] == 1.0
+
+
+def test_reference_sees_setup_and_data(image):
+    got = graded(
+        image,
+        "x = 1",
+        one_test(
+            "Feedback.set_score(self.ref.y == 7 and self.ref.data['variant_seed'] == 7 and self.ref.test_iter_num == 0 and self.data['variant_seed'] == 7 and self.st.missing is None)"
+        ),
+        ans="y = data['variant_seed']",
+        names="x missing",
+    )
+    assert got.results["score"] == 1.0, got
+
+
+def test_leading_and_trailing_code(image):
+    got = graded(
+        image,
+        "y = before + 1",
+        one_test("Feedback.set_score(self.st.x == 6)"),
+        more={"tests/leading_code.py": "before = 2", "tests/trailing_code.py": "x = y * 2"},
+    )
+    assert got.results["score"] == 1.0, got
+
+
+def test_iterations(image):
+    test = HEAD + (
+        "class Test(PLTestCase):\n    total_iters = 3\n"
+        "    @points(2)\n    @name('each')\n    def test_a(self):\n        Feedback.add_feedback(f'iter {self.iter_num}')\n"
+        "        Feedback.set_score(self.iter_num < 2)\n"
+        "    @points(1)\n    @name('once')\n    @not_repeated\n    def test_b(self):\n        Feedback.add_feedback('once')\n        Feedback.set_score(1)\n"
+    )
+    got = graded(image, "print('again')", test)
+    assert got.tests == [("each", 4.0, 6), ("once", 1.0, 1)]
+    assert got.results["max_points"] == 7
+    assert got.results["score"] == 5 / 7
+    heading = "\nFeedback for case {}\n---------------------\niter {}\n"
+    assert got.message("each") == "".join(heading.format(k + 1, k) for k in range(3))
+    assert got.message("once") == "once\n"
+    assert got.results["output"] == "again\n"
+
+
+def test_exception_in_a_later_iteration_keeps_points(image):
+    test = one_test("Feedback.set_score(1)", attributes="total_iters = 2")
+    got = graded(image, "if flag: raise ValueError('no')", test, setup="flag = test_iter_num == 1", given="flag")
+    assert got.tests == [("check", 1.0, 1), ("Your code raised an Exception", 0, 1)]
+    assert got.results["score"] == 0.5
+
+
+def test_same_random_numbers(image):
+    code = (
+        "import random\nimport numpy as np\nfrom faker import Faker\n"
+        "x = [random.random(), float(np.random.rand()), Faker().name()]\n"
+    )
+    got = graded(image, code, one_test("Feedback.set_score(self.ref.x == self.st.x)"), ans=code)
+    assert got.results["score"] == 1.0, got
+
+
+def test_seed_repeats_a_grading(image):
+    code = "import random\nx = random.random()"
+    test = one_test("Feedback.add_feedback(str((self.ref.x, self.ref.y, self.st.x)))")
+    kept = {"ans": code, "setup": "import random\ny = random.random()"}
+    first, second = (graded(image, code, test, env={"SLASHGRADE_SEED": "5"}, **kept) for _ in range(2))
+    assert first.results == second.results
+    other = graded(image, code, test, env={"SLASHGRADE_SEED": "variant"}, **kept)
+    again = graded(image, code, test, env={"PL_SEED": "7"}, **kept)
+    assert other.results == again.results != first.results
+
+
+def test_server_files_and_helpers_can_be_imported(image):
+    got = graded(
+        image,
+        "import helper, course_lib\nx = helper.value + course_lib.value",
+        one_test("import helper, course_lib\nFeedback.set_score(self.st.x == helper.value + course_lib.value)"),
+        more={
+            "tests/helper.py": "value = 2",
+            "student/helper.py": "value = 1",
+            "serverFilesCourse/course_lib.py": "value = 3",
+        },
+    )
+    assert got.results["score"] == 1.0, got
+
+
+def test_submitted_modules_stay_in_the_students_process(image):
+    got = graded(
+        image,
+        "x = 1",
+        one_test("import other\nFeedback.set_score(other.g(2) == 4 and other.pid != __import__('os').getpid())"),
+        more={"student/other.py": "import os\npid = os.getpid()\ndef g(n): return n * 2\n"},
+    )
+    assert got.results["score"] == 1.0, got
+
+
+def test_data_files_are_read_from_the_working_directory(image):
+    got = graded(
+        image,
+        "x = open('numbers.txt').read()",
+        one_test("Feedback.set_score(self.st.x == open('numbers.txt').read() == '12')"),
+        more={"tests/numbers.txt": "12"},
+    )
+    assert got.results["score"] == 1.0, got
+
+
+def test_crlf(image):
+    assert graded(image, "def f(n):\r\n    return n * 2\r\n").results["score"] == 1.0
+
+
+def test_other_file_name(image):
+    got = graded(
+        image,
+        None,
+        one_test(CALL, attributes="student_code_file = 'mine.py'"),
+        more={"student/mine.py": DOUBLE, "student/user_code.py": None},
+    )
+    assert got.results["score"] == 1.0
+
+
+# ---------------------------------------------------------------------- libraries
+
+
+def test_numpy(image):
+    got = graded(
+        image,
+        "import numpy as np\ndef f(a): return a @ a.T\nx = np.linspace(0, 1, 5)",
+        one_test(
+            "import numpy as np\na = np.arange(6.).reshape(2, 3)\n"
+            "ok = Feedback.check_numpy_array_allclose('x', self.ref.x, self.st.x)\n"
+            "ok = Feedback.check_numpy_array_allclose('f(a)', self.ref.f(a), Feedback.call_user(self.st.f, a)) and ok\n"
+            "Feedback.set_score(ok)"
+        ),
+        ans="import numpy as np\ndef f(a): return a @ a.T\nx = np.linspace(0, 1, 5)",
+    )
+    assert got.results["score"] == 1.0, got
+
+
+def test_pandas(image):
+    code = "import pandas as pd\nx = pd.DataFrame({'a': [1, 2], 'b': ['u', 'v']})\ndef f(d): return d[d.a > 1]\n"
+    test = one_test(
+        "ok = Feedback.check_dataframe('x', self.ref.x, self.st.x)\nFeedback.set_score(ok and Feedback.check_dataframe('f', self.ref.f(self.ref.x), self.st.f(self.ref.x)))"
+    )
+    assert graded(image, code, test, ans=code).results["score"] == 1.0
+
+
+def test_plot(image):
+    code = "import matplotlib.pyplot as plt\nplt.plot([1, 2], [3, 4])\nplt.title('t')\nplt.xlabel('x')\nx = plt.gca()\n"
+    test = HEAD + (
+        "class Test(PLTestCaseWithPlot):\n"
+        "    @points(1)\n    @name('plot')\n    def test_0(self):\n        Feedback.set_score(Feedback.check_plot('plot', self.ref.x, self.st.x))\n"
+        "    @points(3)\n    @name('labels')\n    def test_1(self): self.optional_test_plot_labels()\n"
+        "    @points(1)\n    @name('title')\n    def test_2(self): Feedback.set_score(self.plt.gca().get_title() == 't')\n"
+    )
+    got = graded(image, code, test, ans=code)
+    assert got.tests[0] == ("plot", 1.0, 1), got
+    assert got.tests[1][1:] == (2.0, 3)
+    assert got.tests[2] == ("title", 1.0, 1)
+    assert len(got.results["images"]) == 1
+    picture = got.results["images"][0]
+    assert picture.startswith("data:image/png;base64,")
+    assert base64.b64decode(picture.partition(",")[2]).startswith(b"\x89PNG")
+
+
+def notebook(*cells):
+    return json.dumps(
+        {
+            "cells": [{"cell_type": "code", "source": cell, "metadata": {}, "outputs": []} for cell in cells],
+            "metadata": {},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+    )
+
+
+def test_notebook(image):
+    content = notebook("x = 1", "#grade\ndef f(n):\n    return n * 2", "y = 1 #grade", ["\n", "#grade\n", "x = 5"])
+    got = graded(
+        image,
+        None,
+        one_test(CALL + "\nself.assertEqual(self.st.x, 5)", attributes="student_code_file = 'nb.ipynb'"),
+        more={"student/nb.ipynb": content, "student/user_code.py": None},
+    )
+    assert got.results["score"] == 1.0, got
+
+
+def test_notebook_with_magic_is_not_gradable(image):
+    got = graded(
+        image,
+        None,
+        one_test(CALL, attributes="student_code_file = 'nb.ipynb'"),
+        more={"student/nb.ipynb": notebook("#grade\n%matplotlib inline"), "student/user_code.py": None},
+    )
+    assert got.results["gradable"] is False
+    assert "get_ipython" in got.results["format_errors"][0]
+
+
+def test_broken_notebook(image):
+    got = graded(
+        image,
+        None,
+        one_test(CALL, attributes="student_code_file = 'nb.ipynb'"),
+        more={"student/nb.ipynb": "{", "student/user_code.py": None},
+    )
+    assert got.tests == [("Internal Grading Error", 0, 1)]
+
+
+def test_functions_that_setup_forbids(image):
+    got = graded(
+        image,
+        "import numpy as np\ndef f(n): return np.linalg.inv(np.eye(2))",
+        CHECK,
+        setup="import numpy.linalg\nfrom code_feedback import Feedback\nnumpy.linalg.inv = Feedback.not_allowed\n",
+    )
+    assert "RuntimeError: The use of this function is not allowed." in got.message()
+
+
+def test_mocks_reach_the_students_code(image):
+    got = graded(
+        image,
+        "import random\ndef f(n): return random.randint(0, 10) + int(input('?'))\ndef g(): print('hello')\n",
+        HEAD
+        + "import io\nfrom contextlib import redirect_stdout\nfrom unittest.mock import patch\n"
+        + "class Test(PLTestCase):\n    @points(1)\n    @name('check')\n    def test_0(self):\n"
+        "        with patch('random.randint', return_value=40), patch('builtins.input', side_effect=['2']) as asked:\n"
+        "            got = self.st.f(1)\n"
+        "        out = io.StringIO()\n"
+        "        with redirect_stdout(out):\n            self.st.g()\n"
+        "        asked.assert_called_once_with('?')\n"
+        "        Feedback.set_score(got == 42 and out.getvalue() == 'hello\\n')\n",
+        names="f g",
+    )
+    assert got.results["score"] == 1.0, got
+
+
+def test_images_of_a_single_test(image):
+    png = base64.b64encode(b"\x89PNG\r\n").decode()
+    test = one_test(
+        f"import base64\nopen('image_test_0.png', 'wb').write(base64.b64decode('{png}'))\nFeedback.set_score(1)"
+    )
+    got = graded(image, DOUBLE, test)
+    assert got.results["tests"][0]["images"] == [f"data:image/png;base64,{png}"]
+
+
+# ---------------------------------------------------------------------- what a student cannot do
+
+SPIES = {
+    "files": "import os\nx = [p for p in ('test.py', 'ans.py', 'setup_code.py', 'data.json', 'filenames') if os.path.exists(p)]"
+    "\nx += os.listdir('/grade/tests') + os.listdir('/grade/data') + os.listdir('/grade/student')\n",
+    "objects": "import gc, sys\nx = [o for o in gc.get_objects() if isinstance(o, dict) and ('hush_hush' in o or 'variant_seed' in o)]",
+    "strings": "import gc\nmark = ' of '.join(['hush', 'the answer'])\nx = [o for d in gc.get_objects() if isinstance(d, dict) for o in list(d.values())"
+    " if isinstance(o, str) and mark in o and o is not mark]",
+    "frames": "import sys\nx = []\nf = sys._getframe()\nwhile f:\n    x += [k for k in f.f_locals if k in ('reference', 'question', 'case')]\n    f = f.f_back",
+    "lines": "import linecache\nx = [n for n in linecache.cache if 'user_code' not in n and n.startswith('/grade')]",
+    "main": "import sys\nx = [n for n in ('test', 'slashgrade_python.tester', 'slashgrade_python.question') if n in sys.modules]",
+    "memory": "import os\nx = []\nfor p in os.listdir('/proc'):\n    if p.isdigit() and int(p) != os.getpid():\n"
+    "        try: open(f'/proc/{p}/mem', 'rb'); x.append(p)\n        except OSError: pass",
+    "write results": "x = []\ntry:\n    open('/grade/results/results.json', 'w'); x.append(1)\nexcept OSError: pass",
+    "rename results": "import os\nx = []\ntry:\n    os.rename('/grade/results', '/grade/r'); x.append(1)\nexcept OSError: pass",
+    "secrets folder": "import os\nx = []\ntry:\n    x = os.listdir('/grade/.secrets')\nexcept OSError: pass",
+    "become root": "import os\nx = []\ntry:\n    os.setuid(0); x.append(1)\nexcept OSError: pass\nx += [i for i in os.getresuid() if i == 0] + [g for g in os.getgroups() if g == 0]",
+    "kill the others": "import os\nx = []\nfor p in os.listdir('/proc'):\n    if p.isdigit() and int(p) != os.getpid():\n"
+    "        try: os.kill(int(p), 9); x.append(p)\n        except OSError: pass",
+}
+
+
+@pytest.mark.parametrize("spy", SPIES, ids=str)
+def test_student_code_finds_nothing(image, spy):
+    got = graded(
+        image,
+        SPIES[spy],
+        one_test("Feedback.add_feedback(repr(self.st.x))\nFeedback.set_score(self.st.x == [])"),
+        ans="hush_hush = 'hush of the answer'",
+        setup="hush_hush = 'hush of the answer'",
+    )
+    assert got.results["score"] == 1.0, got
+
+
+def test_student_cannot_replace_feedback(image):
+    student = (
+        "import code_feedback, pl_unit_test, slashgrade_python.report as r\n"
+        "code_feedback.Feedback.set_score = classmethod(lambda c, s: None)\n"
+        "code_feedback.Feedback.check_scalar = classmethod(lambda *a, **k: True)\n"
+        "r.encode = lambda result: '{\"score\": 1}'\n"
+        "def f(n): return 0\n"
+    )
+    got = graded(image, student)
+    assert got.results["score"] == 0.0
+    assert got.message() == "'f(3)' is inaccurate\n"
+
+
+def test_forged_result_is_removed(image):
+    student = "import os\nfor p in ('results.json', '/grade/run/results.json', '/grade/run/x.json'):\n    try: open(p, 'w').write('{\"score\": 1, \"gradable\": true}')\n    except OSError: pass\ndef f(n): return 0\n"
+    assert graded(image, student).results["score"] == 0.0
+
+
+def test_values_of_hostile_classes_do_nothing_to_the_tests(image):
+    student = (
+        "class Evil:\n    def __eq__(self, o): return True\n    def __reduce__(self): return (exec, ('raise SystemExit',))\n"
+        "    def __bool__(self): return True\n"
+        "x = Evil()\nimport os\nf = os.system\n"
+    )
+    test = one_test(
+        "out = self.st.f('touch /grade/run/by_whom')\nimport os, pwd\nowner = pwd.getpwuid(os.stat('/grade/run/by_whom').st_uid).pw_name\nFeedback.set_score(owner == 'ag')"
+    )
+    got = graded(image, student, test)
+    assert got.results["score"] == 1.0, got
+
+
+def test_poisoned_byte_code_is_not_loaded(image):
+    student = (
+        "import os, py_compile\nos.makedirs('__pycache__', exist_ok=True)\n"
+        "open('evil.py', 'w').write('value = 666')\n"
+        "py_compile.compile('evil.py', '__pycache__/late.cpython-313.pyc', invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)\n"
+        "open('numpy.py', 'w').write('raise SystemExit')\nx = 1\n"
+    )
+    got = graded(
+        image,
+        student,
+        one_test("import late\nFeedback.set_score(late.value == 3)"),
+        more={"tests/late.py": "value = 3"},
+    )
+    assert got.results["score"] == 1.0, got
+
+
+def test_forked_child_says_nothing(image):
+    got = graded(image, "import os\nos.fork()\ndef f(n): return n * 2\n")
+    assert got.results["score"] == 1.0
+
+
+def test_student_runs_as_ag(image):
+    got = graded(
+        image,
+        "import os, getpass\nx = [getpass.getuser(), os.path.expanduser('~'), os.getcwd(), __name__]",
+        one_test("Feedback.set_score(self.st.x == ['ag', '/home/ag', '/grade/run', 'builtins'])"),
+    )
+    assert got.results["score"] == 1.0, got
+
+
+# ---------------------------------------------------------------------- the image by itself
+
+
+def test_without_grade(image):
+    done = subprocess.run(
+        ["docker", "run", "--rm", "--network=none", image], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "ERROR: /grade not found! Mounting may have failed.\n")
+
+
+def test_bind_mount_with_a_terminal(image, tmp_path):
+    """PrairieLearn's own host: a bind-mounted /grade, a terminal, all of Docker's capabilities."""
+    for path, text in files(student="print('hi')\n" + DOUBLE, test=CHECK, ans=DOUBLE).items():
+        file = tmp_path / path
+        (file if path.endswith("/") else file.parent).mkdir(parents=True, exist_ok=True)
+        if not path.endswith("/"):
+            file.write_text(text)
+    command = ["docker", "run", "--rm", "-t", "--network=none", f"--volume={tmp_path}:/grade", image]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done
+    results = json.loads((tmp_path / "results" / "results.json").read_text())
+    assert (results["score"], results["output"]) == (1.0, "hi\n")
+
+
+def test_no_certificate_of_the_build_is_left(image):
+    script = "test ! -e /build && ! find / -xdev -name 'ca-bundle*' | grep -q . && env"
+    done = subprocess.run(
+        ["docker", "run", "--rm", "--entrypoint=sh", image, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert "CERT" not in done.stdout
+
+
+def test_tools_and_pins(image):
+    script = "for tool in sudo gcc make dos2unix dot; do command -v $tool; done; /venv/bin/python -c 'import sys, numpy, pandas, matplotlib, pygraphviz; print(sys.version_info[:2] >= (3, 11), numpy.__version__)'; locale -a"
+    done = subprocess.run(
+        ["docker", "run", "--rm", "--entrypoint=sh", image, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.count("/usr/bin/") == 5, done
+    assert "True 2.4.6" in done.stdout
+    assert "en_US.utf8" in done.stdout

@@ -1,0 +1,299 @@
+"""The parts that need neither a student's process nor the image."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from slashgrade_python import imports, notebook, report, seeds, texts, tracebacks
+from slashgrade_python.execution import Capture
+from slashgrade_python.layout import Layout
+from slashgrade_python.limits import Limits, TimedOut, limited, shown, since_start
+from slashgrade_python.outcomes import QuestionFault
+from slashgrade_python.question import Question
+from slashgrade_python.wire import Channel, Closed
+
+
+@pytest.fixture
+def layout(tmp_path):
+    for folder in ("student", "tests", "data", "serverFilesCourse", "shared"):
+        (tmp_path / folder).mkdir()
+    for name in ("test.py", "ans.py", "setup_code.py"):
+        (tmp_path / "tests" / name).write_text(f"# {name}\n")
+    (tmp_path / "data" / "data.json").write_text('{"params": {"names_from_user": [{"name": "x"}]}}')
+    (tmp_path / "student" / "user_code.py").write_text("x = 1\n")
+    return Layout(tmp_path)
+
+
+# ---------------------------------------------------------------------- layout
+
+
+def test_layout(layout):
+    (layout.root / "student" / "same.txt").write_text("student")
+    (layout.root / "tests" / "same.txt").write_text("tests")
+    (layout.root / "tests" / "lib").mkdir()
+    (layout.root / "student" / ".hidden").write_text("")
+    (layout.root / "student" / "ans.py").write_text("forged")
+    layout.prepare()
+    assert sorted(os.listdir(layout.run)) == ["lib", "same.txt", "user_code.py"]
+    assert (layout.run / "same.txt").read_text() == "tests"
+    assert sorted(os.listdir(layout.secrets)) == ["ans.py", "data.json", "setup_code.py", "test.py"]
+    assert (layout.secrets / "ans.py").read_text() == "# ans.py\n"
+    assert (layout.run.stat().st_mode & 0o7777, layout.secrets.stat().st_mode & 0o7777) == (0o1777, 0o700)
+    assert layout.submitted == {"user_code.py"}
+    assert layout.from_tests == {"lib", "same.txt"}
+
+
+def test_colliding_directories_are_skipped(layout, capsys):
+    for side in ("student", "tests"):
+        (layout.root / side / "d").mkdir()
+        (layout.root / side / "d" / side).write_text("")
+    layout.prepare()
+    assert os.listdir(layout.run / "d") == ["student"]
+    assert "cannot move" in capsys.readouterr().err
+
+
+def test_result_replaces_whatever_is_there(layout, tmp_path):
+    secret = tmp_path / "elsewhere"
+    secret.write_text("untouched")
+    layout.prepare()
+    for forged in (lambda: layout.result.symlink_to(secret), lambda: layout.result.mkdir(), lambda: None):
+        forged()
+        layout.write_result("{}")
+        assert layout.result.read_text() == "{}"
+        layout.result.unlink()
+    assert secret.read_text() == "untouched"
+
+
+def test_results_that_is_no_directory_is_replaced(layout, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (layout.root / "results").symlink_to(other)
+    layout.prepare()
+    layout.write_result("{}")
+    assert not layout.results.is_symlink()
+    assert os.listdir(other) == []
+
+
+def test_grade_is_entered_by_all_and_changed_by_its_owner_only(layout):
+    for given in (0o700, 0o777):
+        layout.root.chmod(given)
+        layout._own_root()
+        assert layout.root.stat().st_mode & 0o777 == 0o755
+
+
+def test_secrets_are_gone_once_read(layout):
+    layout.prepare()
+    question = Question.read(layout)
+    assert not layout.secrets.exists()
+    assert question.sources["ans.py"] == "# ans.py\n"
+    assert question.sources["leading_code.py"] == ""
+    assert question.names_from_user == ["x"]
+    assert question.names_for_user == []
+
+
+@pytest.mark.parametrize("missing", ["tests/test.py", "tests/ans.py", "tests/setup_code.py", "data/data.json"])
+def test_missing_file_is_named(layout, missing):
+    (layout.root / missing).unlink()
+    layout.prepare()
+    with pytest.raises(QuestionFault, match=missing.rpartition("/")[2]):
+        Question.read(layout)
+    assert not layout.secrets.exists()
+
+
+# ---------------------------------------------------------------------- time
+
+
+def test_no_limit():
+    assert Limits.from_environment({}).share(None, more=True) is None
+    assert Limits.from_environment({}).share(2.0, more=True) == 2.0
+    assert Limits.from_environment({"SLASHGRADE_TIMEOUT_SECONDS": "soon"}).left() is None
+    assert Limits.from_environment({"SLASHGRADE_TIMEOUT_SECONDS": "-1"}).left() is None
+
+
+def test_shares_of_the_jobs_limit():
+    limits = Limits.from_environment({"SLASHGRADE_TIMEOUT_SECONDS": "40"})
+    assert limits.left() == pytest.approx(37, abs=0.5)
+    assert limits.share(None, more=False) == pytest.approx(37, abs=0.5)
+    assert limits.share(None, more=True) == pytest.approx(27.75, abs=0.5)
+    assert limits.share(1.0, more=True) == 1.0
+    assert Limits(40, time.monotonic() - 100).share(None, more=True) == 0
+
+
+def test_limited_interrupts_and_restores():
+    before = signal.getsignal(signal.SIGALRM)
+    with (
+        pytest.raises(TimedOut, match=r"^Your code did not finish within the time limit of 0.1 seconds\.$"),
+        limited(0.1),
+    ):
+        while True:
+            pass
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(1, "1 second"), (2.5, "2.5 seconds"), (30, "30 seconds"), (0.05, "0.05 seconds")]
+)
+def test_seconds_for_people(seconds, text):
+    assert shown(seconds) == text
+
+
+def test_start_of_this_process():
+    assert 0 < time.monotonic() - since_start() < 3600
+
+
+# ---------------------------------------------------------------------- seeds
+
+
+def test_seeds_repeat():
+    first, second = (seeds.Seeds.from_environment({}, {"SLASHGRADE_SEED": "5"}) for _ in range(2))
+    assert [first.next() for _ in range(3)] == [second.next() for _ in range(3)]
+    assert first.chosen
+    assert not seeds.Seeds().chosen
+    assert seeds.Seeds.from_environment({"variant_seed": 9}, {"PL_SEED": "variant"}).base == 9
+    with pytest.raises(ValueError, match="soon"):
+        seeds.Seeds.from_environment({}, {"SLASHGRADE_SEED": "soon"})
+
+
+def test_sowing_reaches_numpy_and_faker():
+    import numpy as np
+    from faker import Faker
+
+    drawn = []
+    for _ in range(2):
+        seeds.sow(3)
+        drawn.append((random.random(), np.random.rand(), Faker().name()))
+    assert drawn[0] == drawn[1]
+
+
+# ---------------------------------------------------------------------- texts, output, notebooks
+
+
+def test_capture_cuts():
+    out = Capture(5)
+    print("abcdefgh", file=out)
+    assert out.text() == "abcde\n[Output cut here: 4 more characters were printed.]\n"
+    with pytest.raises(TypeError):
+        out.write(b"x")
+
+
+def test_encode_keeps_results_small():
+    image = "data:image/png;base64," + "A" * 600_000
+    result = {"output": "o" * 900_000, "tests": [{"message": "m" * 900_000, "images": [image]}], "images": [image]}
+    got = json.loads(report.encode(result))
+    assert len(json.dumps(got)) < 1_000_000
+    assert got["output"].startswith("o" * 200)
+    assert "900,000 characters long" in got["tests"][0]["message"]
+    assert got["images"] == []
+    assert "left out" in got["message"]
+
+
+def test_encode_leaves_small_results_alone():
+    result = {"score": 0.5, "output": "\ud800é\x00"}
+    assert json.loads(report.encode(dict(result))) == result
+
+
+def test_wording_by_environment():
+    assert texts.from_environment({"SLASHGRADE_TEXTS": "Original"}) is texts.ORIGINAL
+    assert texts.from_environment({}) is texts.CLEARER
+
+
+def test_tracebacks_show_no_grader_and_no_tests():
+    scope = {}
+    exec(compile("def f(): return 1/0", "/grade/run/user_code.py", "exec"), scope)
+    exec(compile("def t(f): return f()", "/grade/run/filenames/test.py", "exec"), scope)
+    try:
+        scope["t"](scope["f"])
+    except ZeroDivisionError as error:
+        clear = tracebacks.for_student(error, texts.CLEARER)
+        whole = tracebacks.for_student(error, texts.ORIGINAL)
+        assert tracebacks.line_in(error, "/grade/run/user_code.py") == 1
+    assert '  File "user_code.py", line 1, in f\n' in clear
+    assert '  File "test.py", line 1, in t\n' in clear
+    assert clear.endswith("ZeroDivisionError: division by zero\n")
+    assert "/grade/run/filenames/test.py" in whole
+
+
+def cells(*sources, kind="code"):
+    return json.dumps({"cells": [{"cell_type": kind, "source": s} for s in sources], "nbformat": 4})
+
+
+def test_notebook_cells():
+    text = cells("a", "  #grade\nb", "c #grade", ["#grade", "\nd"], "#other")
+    assert notebook.source(text, "#grade") == "  #grade\nb\n#grade\nd"
+    assert notebook.source(cells("#grade", kind="markdown"), "#grade") == ""
+    assert "get_ipython()" in notebook.source(cells("#grade\n!ls"), "#grade")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"cells": [{}]}'])
+def test_no_notebook(text):
+    with pytest.raises(QuestionFault):
+        notebook.source(text, "#grade")
+
+
+# ---------------------------------------------------------------------- imports ahead
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("x = 1", []),
+        ("import numpy as np", ["numpy"]),
+        ("  from numpy.linalg import inv", ["numpy"]),
+        ("import os, numpy", ["numpy"]),
+        ("# import-ant: numpy", []),
+        ("from pl_unit_test import PLTestCase, PLTestCaseWithPlot", []),
+        ("class Test(PLTestCaseWithPlot):", ["matplotlib.pyplot"]),
+        ("Feedback.check_dataframe('d', a, b)", ["pandas"]),
+        ("import numpyro", []),
+    ],
+)
+def test_wanted_libraries(text, names):
+    assert imports.wanted(text) == names
+
+
+# ---------------------------------------------------------------------- frames
+
+
+def pair():
+    import socket
+
+    left, right = socket.socketpair()
+    return Channel(left), Channel(right), left
+
+
+def test_frames():
+    left, right, _ = pair()
+    left.send(["a", 1.5, None], [b"xyz", bytearray(b"")])
+    left.send({"b": "é"})
+    assert right.receive() == (["a", 1.5, None], [b"xyz", b""])
+    assert right.receive() == ({"b": "é"}, [])
+    left.close()
+    with pytest.raises(Closed):
+        right.receive()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xff\xff\xff\x00\x00\x00\x00",
+        b"\x02\x00\x00\x00\xff\xff\xff\xff",
+        b"\x02\x00\x00\x00\x01\x00\x00\x00" + b"\xff" * 8,
+        b"\x02\x00\x00\x00\x00\x00\x00\x00{x",
+        b"\x90\x00\x01\x00\x00\x00\x00\x00" + b"[" * 65_680,
+        b"\x02",
+    ],
+    ids=["json too large", "too many buffers", "buffer too large", "not JSON", "too deep", "cut off"],
+)
+def test_broken_frames(data):
+    _, right, raw = pair()
+    raw.sendall(data)
+    raw.close()
+    with pytest.raises(Closed):
+        right.receive()

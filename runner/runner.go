@@ -33,6 +33,8 @@ type Options struct {
 	MaxTimeout time.Duration
 	// Profile is the policy of every container; nil is the prairielearn profile.
 	Profile *sandbox.Profile
+	// Pool gives containers that wait already; nil starts one for each job.
+	Pool *sandbox.Pool
 	// MissingFile says of an error of Files that the file is not there and never will be; nil takes fs.ErrNotExist for that.
 	MissingFile func(error) bool
 	// Log takes what operators must know; nil discards it.
@@ -200,7 +202,7 @@ func (a *attempt) openContainer(ctx context.Context) (pull, failed error) {
 		a.warn(image.Warning)
 	}
 	a.grading.Log.Info("Image " + image.Name + ", " + image.Digest)
-	session, err := sandbox.Open(ctx, a.engine, &sandbox.Spec{
+	session, err := a.open(ctx, &sandbox.Spec{
 		Image: image, Profile: a.opts.Profile, Networking: a.job.EnableNetworking, Runner: a.opts.ID, Job: a.job.ID,
 	})
 	if err != nil {
@@ -208,6 +210,13 @@ func (a *attempt) openContainer(ctx context.Context) (pull, failed error) {
 	}
 	a.session, a.grading.container = session, session
 	return nil, nil
+}
+
+func (r *Runner) open(ctx context.Context, spec *sandbox.Spec) (*sandbox.Session, error) {
+	if r.opts.Pool != nil {
+		return r.opts.Pool.Open(ctx, spec)
+	}
+	return sandbox.Open(ctx, r.engine, spec)
 }
 
 func (a *attempt) warn(text string) {

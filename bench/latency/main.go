@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -36,8 +37,9 @@ func main() {
 	rounds := flag.Int("n", 30, "counted rounds, after two that are not")
 	program := flag.String("slashgrade", "bin/slashgrade", "the program, with the guest beside it")
 	image := flag.String("image", "debian:trixie-slim", "an image with /bin/sh that the engine has")
+	places := flag.Int("places", 0, "pool.places: how many containers wait")
 	flag.Parse()
-	if err := run(context.Background(), *program, *image, *rounds); err != nil {
+	if err := run(context.Background(), &bench{program: *program, image: *image, places: *places}, *rounds); err != nil {
 		fmt.Fprintln(os.Stderr, "latency:", err)
 		os.Exit(1)
 	}
@@ -45,23 +47,23 @@ func main() {
 
 // bench is a running `slashgrade serve` and its queue and store.
 type bench struct {
-	image string
-	queue *riverqueue.Queue
-	files *dirstore.Dir
+	program, image string
+	places         int
+	queue          *riverqueue.Queue
+	files          *dirstore.Dir
 }
 
-func run(ctx context.Context, program, image string, rounds int) error {
+func run(ctx context.Context, b *bench, rounds int) error {
 	folder, err := os.MkdirTemp("", "slashgrade-bench")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	stop, err := startServe(ctx, program, folder)
+	stop, err := b.startServe(ctx, folder)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	b := &bench{image: image}
 	if b.files, err = dirstore.Open(filepath.Join(folder, "jobs")); err != nil {
 		return err
 	}
@@ -79,12 +81,12 @@ func run(ctx context.Context, program, image string, rounds int) error {
 }
 
 // startServe runs the program on the folder until the returned function is called.
-func startServe(ctx context.Context, program, folder string) (stop func(), err error) {
-	serve := exec.CommandContext(ctx, program, "serve", "--runner.data_dir", folder, "--engine.pull", "missing", //nolint:gosec // who measures names the program
-		"--log.level", "warn")
+func (b *bench) startServe(ctx context.Context, folder string) (stop func(), err error) {
+	serve := exec.CommandContext(ctx, b.program, "serve", //nolint:gosec // who measures names the program
+		"--pool.places", strconv.Itoa(b.places), "--runner.data_dir", folder, "--engine.pull", "missing", "--log.level", "warn")
 	serve.Stderr = os.Stderr
 	if err := serve.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", program, err)
+		return nil, fmt.Errorf("start %s: %w", b.program, err)
 	}
 	return func() {
 		_ = serve.Process.Signal(os.Interrupt)

@@ -106,6 +106,9 @@ func become(args []string) error {
 	if err != nil {
 		return err
 	}
+	for _, number := range unhandledSignals() {
+		act(number, byDefault) // what is ignored stays so in the entrypoint
+	}
 	return explainExec(program, syscall.Exec(program, argv, os.Environ()))
 }
 

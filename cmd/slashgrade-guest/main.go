@@ -74,20 +74,34 @@ func catchSignals() {
 	}()
 	// Go takes these for faults of its own when they come by sigqueue, and dies of them. Without a handler the kernel does not
 	// deliver them to PID 1 unless the fault is real.
-	faults := []syscall.Signal{
-		syscall.SIGILL, syscall.SIGTRAP, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGSEGV, syscall.SIGSTKFLT, syscall.SIGSYS,
-	}
+	faults := []syscall.Signal{syscall.SIGILL, syscall.SIGTRAP, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGSEGV, syscall.SIGSYS}
 	for _, fault := range faults {
-		leaveToKernel(fault)
+		act(fault, byDefault)
+	}
+	for _, number := range unhandledSignals() {
+		act(number, ignored)
 	}
 }
 
-// leaveToKernel gives a signal its default action.
-func leaveToKernel(number syscall.Signal) {
-	var action [4]uint64 // the kernel's struct sigaction, of which zero is the default action
+// unhandledSignals are those that Go gives no handler. PID 1 is killed by one after all if its first thread blocks signals at that
+// moment, as it does when it starts a thread. So they are ignored, and the second stage gives them back.
+func unhandledSignals() []syscall.Signal {
+	const cancel, setxid, first = 32, 33, 34 // of the C libraries, which Go keeps out of their way
+	return []syscall.Signal{syscall.SIGSTKFLT, cancel, setxid, first}
+}
+
+// The kernel's own actions for signals.
+const (
+	byDefault = 0
+	ignored   = 1
+)
+
+// act sets what the kernel does with a signal.
+func act(number syscall.Signal, action uint64) {
+	order := [4]uint64{action} // the kernel's struct sigaction, without flags
 	const maskSize = 8
 	//nolint:gosec // rt_sigaction takes a pointer
-	_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(number), uintptr(unsafe.Pointer(&action)), 0, maskSize, 0, 0)
+	_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(number), uintptr(unsafe.Pointer(&order)), 0, maskSize, 0, 0)
 }
 
 // reserveThreads makes the runtime start the threads that the guest may ever need at once. It keeps them; a fork bomb that has taken

@@ -61,9 +61,7 @@ func TestOpenResults(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			folder, err := os.MkdirTemp("", "g") // a socket's path is short
-			must(t, err)
-			t.Cleanup(func() { _ = os.RemoveAll(folder) })
+			folder := t.TempDir()
 			results := filepath.Join(folder, "results")
 			must(t, os.Mkdir(results, 0o700))
 			c.make(t, results, filepath.Join(results, "results.json"))

@@ -132,7 +132,7 @@ func TestUnpack(t *testing.T) {
 	if diff := cmp.Diff(want, tree(t, folder)); diff != "" {
 		t.Errorf("folder (-want +got):\n%s", diff)
 	}
-	if err := os.Chmod(filepath.Join(folder, "shut"), 0o700); err != nil { //nolint:gosec // so that it can be removed
+	if err := os.Chmod(filepath.Join(folder, "shut"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -213,7 +213,7 @@ func repeated(e entry, count int) []entry {
 
 // TestManyLongNames is refused before the names take the container's memory.
 func TestManyLongNames(t *testing.T) {
-	u := &unpacker{folders: map[string]bool{".": true}, modes: map[string]fs.FileMode{}, names: maxNames}
+	u := &unpacker{limits: limits(), folders: map[string]bool{".": true}, modes: map[string]fs.FileMode{}, names: maxNames}
 	if err := u.folder("name"); err == nil || !strings.Contains(err.Error(), "names of its folders") {
 		t.Errorf("got %v, want an error about the names", err)
 	}

@@ -20,6 +20,7 @@ import (
 type Config struct {
 	Runner RunnerConfig `toml:"runner"`
 	Engine EngineConfig `toml:"engine"`
+	Pool   PoolConfig   `toml:"pool"`
 	SQS    SQSConfig    `toml:"sqs"`
 	S3     S3Config     `toml:"s3"`
 	Log    LogConfig    `toml:"log"`
@@ -41,6 +42,13 @@ type EngineConfig struct {
 	Pull        string        `toml:"pull" help:"when images are pulled: stale (older than pull_max_age, beside the job), missing or always"`
 	PullMaxAge  time.Duration `toml:"pull_max_age" help:"after what time an image that is there is looked for at its registry again"`
 	PullTimeout time.Duration `toml:"pull_timeout" help:"how long one pull may take"`
+}
+
+// PoolConfig is about containers that wait for jobs.
+type PoolConfig struct {
+	Places int           `toml:"places" help:"how many started containers may wait for jobs; 0 starts one for each job"`
+	Idle   time.Duration `toml:"idle" help:"after how long without a job of their kind waiting containers are removed"`
+	Warm   string        `toml:"warm" help:"images, separated by commas, of which containers wait before the first job"`
 }
 
 // SQSConfig is PrairieLearn's protocol.
@@ -77,9 +85,10 @@ func defaultConfig() *Config {
 		Engine: EngineConfig{
 			Pull: string(dockerengine.PullStale), PullMaxAge: dockerengine.DefaultMaxAge, PullTimeout: dockerengine.DefaultPullTimeout,
 		},
-		SQS: SQSConfig{VisibilityTimeout: sqsqueue.DefaultVisibilityTimeout, WaitTime: sqsqueue.DefaultWaitTime},
-		S3:  S3Config{Bucket: "grading-dev", PathStyle: string(s3store.PathStyleAuto)},
-		Log: LogConfig{Level: "info"},
+		Pool: PoolConfig{Idle: sandbox.DefaultIdle},
+		SQS:  SQSConfig{VisibilityTimeout: sqsqueue.DefaultVisibilityTimeout, WaitTime: sqsqueue.DefaultWaitTime},
+		S3:   S3Config{Bucket: "grading-dev", PathStyle: string(s3store.PathStyleAuto)},
+		Log:  LogConfig{Level: "info"},
 	}
 }
 
@@ -113,6 +122,8 @@ func (c *Config) validate() error {
 		wrap("engine.pull", dockerengine.PullPolicy{When: dockerengine.PullWhen(c.Engine.Pull)}.Validate()),
 		check(c.Engine.PullMaxAge > 0, "engine.pull_max_age must be above 0, found %s", c.Engine.PullMaxAge),
 		check(c.Engine.PullTimeout > 0, "engine.pull_timeout must be above 0, found %s", c.Engine.PullTimeout),
+		check(c.Pool.Places >= 0 && c.Pool.Places <= 1000, "pool.places must be from 0 to 1000, found %d", c.Pool.Places),
+		check(c.Pool.Idle > 0, "pool.idle must be above 0, found %s", c.Pool.Idle),
 		check(!c.usesSQS() || c.SQS.ResultsQueue != "", "sqs.jobs_queue is set, so sqs.results_queue must be too"),
 		check(c.usesSQS() || c.SQS.ResultsQueue == "", "sqs.results_queue is set, so sqs.jobs_queue must be too"),
 		wrap("log.level", levelErr),

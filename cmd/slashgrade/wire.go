@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/mattn/go-isatty"
 	"github.com/slashgrade/slashgrade/internal/datadir"
@@ -126,7 +127,8 @@ func (h *host) worker(ctx context.Context, opts *queue.WorkerOptions) (*queue.Wo
 		return nil, err
 	}
 	grader := runner.New(engine, h.files, &runner.Options{
-		ID: h.dir.ID, Version: version, MaxTimeout: h.config.Runner.MaxTimeout, Profile: profile, Log: h.log,
+		Pool: h.pool(ctx, engine, profile),
+		ID:   h.dir.ID, Version: version, MaxTimeout: h.config.Runner.MaxTimeout, Profile: profile, Log: h.log,
 		MissingFile: func(err error) bool { return errors.Is(err, store.ErrNotExist) },
 	})
 	opts.Concurrency, opts.NoArchive, opts.Log = h.config.Runner.Concurrency, !h.config.Runner.Archive, h.log
@@ -134,10 +136,7 @@ func (h *host) worker(ctx context.Context, opts *queue.WorkerOptions) (*queue.Wo
 }
 
 func (h *host) engine(ctx context.Context) (*dockerengine.Engine, error) {
-	guests, err := dockerengine.BesideProgram()
-	if h.config.Engine.Guest != "" {
-		guests, err = dockerengine.NewGuestFiles(os.DirFS(h.config.Engine.Guest)), nil
-	}
+	guests, err := h.guests()
 	if err != nil {
 		return nil, err
 	}
@@ -152,6 +151,50 @@ func (h *host) engine(ctx context.Context) (*dockerengine.Engine, error) {
 	}
 	h.onClose(engine.Close)
 	return engine, nil
+}
+
+// pool keeps containers waiting, if that is configured.
+func (h *host) pool(ctx context.Context, engine sandbox.Engine, profile *sandbox.Profile) *sandbox.Pool {
+	c := &h.config.Pool
+	if c.Places == 0 {
+		return nil
+	}
+	pool := sandbox.NewPool(engine, &sandbox.PoolOptions{
+		Places: c.Places, MaxDemand: h.config.Runner.Concurrency, Idle: c.Idle, Log: h.log,
+	})
+	h.onClose(func() error { pool.Close(); return nil })
+	for name := range strings.SplitSeq(c.Warm, ",") {
+		if name = strings.TrimSpace(name); name == "" {
+			continue
+		}
+		image, err := engine.Image(ctx, name)
+		if err != nil {
+			h.log.WarnContext(ctx, "an image could not be warmed; its first job starts cold", "image", name, "err", err)
+			continue
+		}
+		pool.Warm(&sandbox.Spec{Image: image, Profile: profile, Runner: h.dir.ID})
+	}
+	return pool
+}
+
+// guests finds the guest programs, and says so before the first job if there are none.
+func (h *host) guests() (*dockerengine.GuestFiles, error) {
+	folder := h.config.Engine.Guest
+	if folder == "" {
+		program, err := os.Executable()
+		if err == nil {
+			program, err = filepath.EvalSymlinks(program)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("find the guest beside this program: %w", err)
+		}
+		folder = filepath.Dir(program)
+	}
+	if found, err := filepath.Glob(filepath.Join(folder, "slashgrade-guest-linux-*")); err != nil || len(found) == 0 {
+		return nil, fmt.Errorf("there is no slashgrade-guest-linux-* in %s, and no container starts without\n"+
+			"`make build` puts them beside the program; engine.guest names another folder", folder)
+	}
+	return dockerengine.NewGuestFiles(os.DirFS(folder)), nil
 }
 
 func (h *host) driver(ctx context.Context) (queue.Driver, error) {

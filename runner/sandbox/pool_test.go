@@ -1,0 +1,235 @@
+package sandbox_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/slashgrade/slashgrade/runner/sandbox"
+	"github.com/slashgrade/slashgrade/runner/sandbox/guest"
+)
+
+// countingEngine starts containers whose guest says hello and listens, and counts which live.
+type countingEngine struct {
+	hostileEngine
+
+	mu      sync.Mutex
+	fails   error
+	started int
+	alive   map[*countedContainer]bool
+}
+
+type countedContainer struct {
+	hostileContainer
+	engine *countingEngine
+	id     string
+	guest  net.Conn
+}
+
+func (e *countingEngine) Start(_ context.Context, spec *sandbox.Spec) (sandbox.Container, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.fails != nil {
+		return nil, e.fails
+	}
+	e.started++
+	ours, theirs := net.Pipe()
+	go func() {
+		if say(theirs, helloFrame) != nil {
+			return
+		}
+		frames := guest.NewReader(theirs, guest.MaxToGuest)
+		for {
+			if _, err := frames.Next(); err != nil {
+				return
+			}
+		}
+	}()
+	c := &countedContainer{engine: e, id: fmt.Sprintf("%s/%d", spec.Image.ID, e.started), guest: theirs}
+	c.Conn = ours
+	if e.alive == nil {
+		e.alive = map[*countedContainer]bool{}
+	}
+	e.alive[c] = true
+	return c, nil
+}
+
+func (c *countedContainer) ID() string { return c.id }
+
+func (c *countedContainer) Remove(context.Context) error {
+	c.engine.mu.Lock()
+	delete(c.engine.alive, c)
+	c.engine.mu.Unlock()
+	return errors.Join(c.Close(), c.guest.Close())
+}
+
+func (e *countingEngine) counts() (started, alive int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.started, len(e.alive)
+}
+
+func specOf(name, id string) *sandbox.Spec {
+	return &sandbox.Spec{Image: &sandbox.Image{Name: name, ID: id}, Profile: sandbox.Profiles()[sandbox.PrairieLearn]}
+}
+
+// poolBench is a pool on a counting engine. Everything that it started is gone when the test ends.
+type poolBench struct {
+	*sandbox.Pool
+	engine *countingEngine
+}
+
+func newPoolBench(t *testing.T, opts sandbox.PoolOptions) *poolBench {
+	t.Helper()
+	b := &poolBench{engine: &countingEngine{}}
+	b.Pool = sandbox.NewPool(b.engine, &opts)
+	t.Cleanup(func() {
+		b.Close()
+		if _, alive := b.engine.counts(); alive != 0 {
+			t.Errorf("%d containers are left", alive)
+		}
+	})
+	return b
+}
+
+// settle waits until so many containers wait.
+func (b *poolBench) settle(t *testing.T, waiting int) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for b.Waiting() != waiting {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d containers wait, want %d", b.Waiting(), waiting)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// job opens a session as a job does, and returns its container.
+func (b *poolBench) job(t *testing.T, spec *sandbox.Spec) string {
+	t.Helper()
+	session, err := b.Open(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := session.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return session.Container()
+}
+
+func TestPoolServesEachPlaceOnce(t *testing.T) {
+	b := newPoolBench(t, sandbox.PoolOptions{Places: 3})
+	seen := map[string]bool{}
+	for range 10 {
+		container := b.job(t, specOf("image", "id"))
+		if seen[container] {
+			t.Fatalf("container %s served two jobs", container)
+		}
+		seen[container] = true
+	}
+	b.settle(t, 3)
+	if started, _ := b.engine.counts(); started > 13 {
+		t.Errorf("%d containers were started for 10 jobs and 3 places", started)
+	}
+}
+
+func TestPoolFollowsDemand(t *testing.T) {
+	b := newPoolBench(t, sandbox.PoolOptions{Places: 4, MaxDemand: 2})
+	b.Warm(specOf("image", "id"))
+	b.settle(t, 1)
+	for range 5 {
+		b.job(t, specOf("image", "id"))
+	}
+	b.settle(t, 2)
+}
+
+func TestPoolHasRoomForNewKinds(t *testing.T) {
+	b := newPoolBench(t, sandbox.PoolOptions{Places: 2})
+	b.Warm(specOf("old", "1"))
+	b.settle(t, 1)
+	b.Warm(specOf("older", "2"))
+	b.settle(t, 2)
+	b.Warm(specOf("new", "3"))
+	deadline := time.Now().Add(10 * time.Second)
+	for started, _ := b.engine.counts(); started < 3; started, _ = b.engine.counts() {
+		if time.Now().After(deadline) {
+			t.Fatal("the newest kind got no place")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	b.settle(t, 2)
+	if container := b.job(t, specOf("new", "3")); container != "3/3" {
+		t.Errorf("the newest kind was served by %s", container)
+	}
+}
+
+func TestPoolDropsOldImages(t *testing.T) {
+	b := newPoolBench(t, sandbox.PoolOptions{Places: 2})
+	b.Warm(specOf("image", "old"))
+	b.settle(t, 1)
+	if container := b.job(t, specOf("image", "new")); container[:3] != "new" {
+		t.Errorf("the job ran in %s", container)
+	}
+	b.settle(t, 1)
+	if container := b.job(t, specOf("image", "new")); container[:3] != "new" {
+		t.Errorf("the job ran in %s", container)
+	}
+}
+
+func TestPoolForgetsTheDead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newPoolBench(t, sandbox.PoolOptions{Places: 1})
+		b.Warm(specOf("image", "id"))
+		synctest.Wait()
+		b.engine.mu.Lock()
+		for container := range b.engine.alive {
+			_ = container.guest.Close()
+		}
+		b.engine.mu.Unlock()
+		synctest.Wait()
+		if container := b.job(t, specOf("image", "id")); container != "id/2" {
+			t.Errorf("the job ran in %s, whose guest had gone", container)
+		}
+	})
+}
+
+func TestPoolDrainsWhatIsIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newPoolBench(t, sandbox.PoolOptions{Places: 2, Idle: 5 * time.Minute})
+		b.job(t, specOf("image", "id"))
+		synctest.Wait()
+		if b.Waiting() != 1 {
+			t.Errorf("%d containers wait after the job, want 1", b.Waiting())
+		}
+		time.Sleep(4 * time.Minute)
+		if b.Waiting() != 1 {
+			t.Errorf("%d containers wait after 4 minutes, want 1", b.Waiting())
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if _, alive := b.engine.counts(); b.Waiting() != 0 || alive != 0 {
+			t.Errorf("%d containers wait and %d live after 6 minutes, want none", b.Waiting(), alive)
+		}
+	})
+}
+
+func TestPoolGoesCold(t *testing.T) {
+	b := newPoolBench(t, sandbox.PoolOptions{Places: 2})
+	b.engine.mu.Lock()
+	b.engine.fails = errors.New("the engine is out of order")
+	b.engine.mu.Unlock()
+	if _, err := b.Open(t.Context(), specOf("image", "id")); !errors.Is(err, b.engine.fails) {
+		t.Errorf("got %v, want the engine's error", err)
+	}
+	none := newPoolBench(t, sandbox.PoolOptions{})
+	none.Warm(specOf("image", "id"))
+	none.job(t, specOf("image", "id"))
+	if started, _ := none.engine.counts(); started != 1 {
+		t.Errorf("a pool without places started %d containers for one job", started)
+	}
+}

@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,7 +14,11 @@ import (
 func TestPool(t *testing.T) {
 	b := newBench(t)
 	pool := sandbox.NewPool(b.engine, &sandbox.PoolOptions{Places: 1})
-	defer pool.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { pool.Run(ctx) })
+	defer running.Wait()
+	defer stop()
 	leaves := &job{script: leave + "\ntest ! -e /tmp/earlier || exit 9; touch /tmp/earlier", results: perfect}
 	for round := range 4 {
 		waitFor(t, func() bool { return round == 0 || pool.Waiting() == 1 })

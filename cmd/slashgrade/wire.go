@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mattn/go-isatty"
 	"github.com/slashgrade/slashgrade/internal/datadir"
@@ -162,7 +163,14 @@ func (h *host) pool(ctx context.Context, engine sandbox.Engine, profile *sandbox
 	pool := sandbox.NewPool(engine, &sandbox.PoolOptions{
 		Places: c.Places, MaxDemand: h.config.Runner.Concurrency, Idle: c.Idle, Log: h.log,
 	})
-	h.onClose(func() error { pool.Close(); return nil })
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	running.Go(func() { pool.Run(ctx) })
+	h.onClose(func() error {
+		stop()
+		running.Wait()
+		return nil
+	})
 	for name := range strings.SplitSeq(c.Warm, ",") {
 		if name = strings.TrimSpace(name); name == "" {
 			continue

@@ -31,13 +31,12 @@ type Pool struct {
 	engine Engine
 	opts   PoolOptions
 
-	mu     sync.Mutex
-	kinds  map[kindKey]*kind
-	closed bool
+	mu      sync.Mutex
+	kinds   map[kindKey]*kind
+	dropped []*Session // to be removed by Run
+	closed  bool
 
-	wake  chan struct{} // has room for one
-	tasks sync.WaitGroup
-	stop  context.CancelFunc
+	wake chan struct{} // has room for one
 }
 
 // PoolOptions are what a Pool may be told.
@@ -69,7 +68,7 @@ type kind struct {
 	restsTo time.Time   // after a start that failed
 }
 
-// NewPool returns a pool that is filled by use and by Warm. The caller calls Close.
+// NewPool returns a pool that is filled by use and by Warm while Run runs.
 func NewPool(engine Engine, opts *PoolOptions) *Pool {
 	p := &Pool{engine: engine, opts: *opts, kinds: map[kindKey]*kind{}, wake: make(chan struct{}, 1)}
 	p.opts.Idle = cmp.Or(p.opts.Idle, DefaultIdle)
@@ -77,12 +76,27 @@ func NewPool(engine Engine, opts *PoolOptions) *Pool {
 	if p.opts.Log == nil {
 		p.opts.Log = slog.New(slog.DiscardHandler)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	p.stop = stop
-	if p.opts.Places > 0 {
-		p.tasks.Go(func() { p.fill(ctx) })
-	}
 	return p
+}
+
+// Run fills the pool until ctx ends, and then removes everything that waits. Sessions that were taken are not the pool's any more.
+func (p *Pool) Run(ctx context.Context) {
+	looks := time.NewTicker(fillRest)
+	defer looks.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-p.wake:
+		case <-looks.C:
+			p.removeIdle()
+		case <-ctx.Done():
+		}
+		for k := p.neediest(); k != nil && ctx.Err() == nil; k = p.neediest() {
+			p.fillOne(ctx, k)
+		}
+		p.removeDropped(ctx)
+	}
+	p.close()
+	p.removeDropped(ctx)
 }
 
 // Open returns a session of the spec's kind: one that waits, else a new one.
@@ -149,42 +163,29 @@ func (p *Pool) drop(key kindKey) {
 	delete(p.kinds, key)
 }
 
-// discard removes a container beside everything else. What cannot be removed is left to the sweep.
+// discard leaves a container to Run to remove.
 func (p *Pool) discard(session *Session) {
-	p.tasks.Go(func() {
-		if err := session.Close(context.Background()); err != nil {
-			p.opts.Log.Warn("a waiting container could not be removed; the sweep will", "container", session.Container(), "err", err)
-		}
-	})
+	p.dropped = append(p.dropped, session)
 }
 
-// nudge has the filler look again.
+// removeDropped removes what was discarded. What cannot be removed is left to the sweep.
+func (p *Pool) removeDropped(ctx context.Context) {
+	p.mu.Lock()
+	dropped := p.dropped
+	p.dropped = nil
+	p.mu.Unlock()
+	for _, session := range dropped {
+		if err := session.Close(context.WithoutCancel(ctx)); err != nil {
+			p.opts.Log.WarnContext(ctx, "a waiting container could not be removed; the sweep will", "container", session.Container(), "err", err)
+		}
+	}
+}
+
+// nudge has Run look again.
 func (p *Pool) nudge() {
 	select {
 	case p.wake <- struct{}{}:
 	default:
-	}
-}
-
-// fill starts containers one after the other until the pool is closed.
-func (p *Pool) fill(ctx context.Context) {
-	looks := time.NewTicker(fillRest)
-	defer looks.Stop()
-	for {
-		select {
-		case <-p.wake:
-		case <-looks.C:
-			p.removeIdle()
-		case <-ctx.Done():
-			return
-		}
-		for ctx.Err() == nil {
-			k := p.neediest()
-			if k == nil {
-				break
-			}
-			p.fillOne(ctx, k)
-		}
 	}
 }
 
@@ -246,7 +247,7 @@ func (p *Pool) fillOne(ctx context.Context, k *kind) {
 	case err != nil:
 		k.restsTo = time.Now().Add(fillRest)
 		if !errors.Is(err, context.Canceled) {
-			p.opts.Log.Warn("no container could be started to wait for jobs; they start their own", "image", spec.Image.Name, "err", err)
+			p.opts.Log.WarnContext(ctx, "no container could be started to wait for jobs; they start their own", "image", spec.Image.Name, "err", err)
 		}
 	case p.closed || p.kinds[keyOf(&spec)] != k:
 		p.discard(session)
@@ -285,14 +286,11 @@ func (p *Pool) Waiting() int {
 	return sum
 }
 
-// Close removes everything that waits. Sessions that were taken are not the pool's any more.
-func (p *Pool) Close() {
+func (p *Pool) close() {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.closed = true
 	for key := range p.kinds {
 		p.drop(key)
 	}
-	p.mu.Unlock()
-	p.stop()
-	p.tasks.Wait()
 }

@@ -88,8 +88,12 @@ func newPoolBench(t *testing.T, opts sandbox.PoolOptions) *poolBench {
 	t.Helper()
 	b := &poolBench{engine: &countingEngine{}}
 	b.Pool = sandbox.NewPool(b.engine, &opts)
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { b.Run(ctx) })
 	t.Cleanup(func() {
-		b.Close()
+		stop()
+		running.Wait()
 		if _, alive := b.engine.counts(); alive != 0 {
 			t.Errorf("%d containers are left", alive)
 		}

@@ -40,6 +40,7 @@ localstack:
 # Run every test, Python's and Go's, against a real engine and a real LocalStack.
 test: engine images localstack build
 	scripts/python.sh pytest
+	@scripts/registry.sh
 	@scripts/test-go.sh
 
 # Run linters, formatters and all other checks that need no engine.

@@ -113,7 +113,7 @@ func (s *Session) follow(ctx context.Context, ending *Ending, timeout time.Durat
 	if err := frame.Decode(&started); err != nil {
 		return err
 	}
-	ending.StartedAt = s.hostTime(started.UnixNano, sent)
+	ending.StartedAt = s.startTime(started.UnixNano, sent)
 	frame, err = s.expect(ctx, timeout+endGrace, guest.KindEnded)
 	if err != nil {
 		return err
@@ -126,17 +126,23 @@ func (s *Session) follow(ctx context.Context, ending *Ending, timeout time.Durat
 		return fmt.Errorf("the guest told of an impossible exit status %d, signal %d", ended.Status, ended.Signal)
 	}
 	ending.Ended = &ended
-	ending.FinishedAt = s.hostTime(ended.UnixNano, ending.StartedAt)
+	ending.FinishedAt = finishTime(ending.StartedAt, time.Duration(ended.UnixNano-started.UnixNano), time.Now())
 	if ended.Status != 0 || ended.Survivors || ended.TimedOut || ended.Cancelled || ended.DiskFull {
 		return nil
 	}
 	return s.takeResults(ctx, ending)
 }
 
-func (s *Session) hostTime(guestNanos int64, from time.Time) time.Time {
+func (s *Session) startTime(guestNanos int64, sent time.Time) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.clock.host(guestNanos, from, time.Now())
+	return s.clock.host(guestNanos, sent, time.Now())
+}
+
+// finishTime keeps the time that the guest measured, which its clock's offset must not stretch, if the host saw so much time pass.
+func finishTime(started time.Time, took time.Duration, now time.Time) time.Time {
+	passed := max(now.Round(0).Sub(started), 0)
+	return started.Add(min(max(took, 0), passed))
 }
 
 func (s *Session) takeResults(ctx context.Context, ending *Ending) error {

@@ -147,13 +147,13 @@ func (e *Engine) start(ctx context.Context, spec *sandbox.Spec) (*Container, err
 
 // Sweep implements [sandbox.Engine].
 func (e *Engine) Sweep(ctx context.Context, runner string) (int, error) {
-	removed, failed := e.sweep(ctx, LabelRunner+"="+runner, time.Now())
-	_, probes := e.sweep(ctx, LabelProbe, time.Now().Add(-probeAge))
+	removed, failed := e.sweep(ctx, LabelRunner+"="+runner, 0)
+	_, probes := e.sweep(ctx, LabelProbe, probeAge)
 	return removed, errors.Join(failed, probes)
 }
 
-// sweep removes the containers with the label that were created before the instant.
-func (e *Engine) sweep(ctx context.Context, label string, before time.Time) (int, error) {
+// sweep removes the containers with the label that are of at least this age; 0 asks no clock, as an engine far away has its own.
+func (e *Engine) sweep(ctx context.Context, label string, age time.Duration) (int, error) {
 	listing, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	list, err := e.api.ContainerList(listing, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
@@ -163,7 +163,7 @@ func (e *Engine) sweep(ctx context.Context, label string, before time.Time) (int
 	var failed error
 	removed := 0
 	for i := range list {
-		if list[i].Created > before.Unix() {
+		if age > 0 && time.Since(time.Unix(list[i].Created, 0)) < age {
 			continue
 		}
 		left := &Container{api: e.api, id: list[i].ID}

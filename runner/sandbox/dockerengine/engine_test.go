@@ -1,12 +1,20 @@
 package dockerengine_test
 
 import (
+	"crypto/rand"
+	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/slashgrade/slashgrade/internal/testenv"
 	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
 	"github.com/slashgrade/slashgrade/runner/sandbox/sandboxtest"
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
 
 func newEngine(t *testing.T, pull dockerengine.PullPolicy) *dockerengine.Engine {
 	t.Helper()
@@ -15,15 +23,50 @@ func newEngine(t *testing.T, pull dockerengine.PullPolicy) *dockerengine.Engine 
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = engine.Close() })
+	t.Cleanup(func() {
+		if err := engine.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return engine
 }
 
-func TestTrial(t *testing.T) {
+func TestConformance(t *testing.T) {
 	engine := newEngine(t, dockerengine.PullPolicy{When: dockerengine.PullMissing})
-	bench := &sandboxtest.Bench{Engine: engine, Runner: "test"}
-	run := bench.Run(t, &sandboxtest.Job{Script: `id; ls -la /grade /grade/tests; cat /proc/self/status | grep -i cap; cat /proc/self/oom_score_adj; pwd; env; ls -la /proc/1/fd/; echo x > /proc/1/fd/1; kill -TERM 1; mkdir /grade/results; echo '{"score":1}' > /grade/results/results.json; df -h; ls -la /.slashgrade; mount | head -50;ulimit -a`})
-	t.Logf("%s", run.Output)
-	t.Logf("%+v %+v %s", run.Ending, run.Ended, run.Results)
-	t.Logf("%s %s", run.StartedAt, run.FinishedAt)
+	sandboxtest.Run(t, &sandboxtest.Bench{Engine: engine, Runner: "conformance", Build: build, Kill: kill})
+}
+
+// docker runs the command line client, as an operator does, and returns what it prints.
+func docker(tb testing.TB, args ...string) string {
+	tb.Helper()
+	return dockerReads(tb, "", args...)
+}
+
+func dockerReads(tb testing.TB, stdin string, args ...string) string {
+	tb.Helper()
+	command := exec.Command("docker", args...) // also when the test's context has ended
+	command.Env = append(command.Environ(), "DOCKER_BUILDKIT=0", "DOCKER_CLI_HINTS=false")
+	command.Stdin = strings.NewReader(stdin)
+	out, err := command.CombinedOutput()
+	if err != nil {
+		tb.Errorf("docker %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// build implements Build of the bench.
+func build(tb testing.TB, lines ...string) string {
+	tb.Helper()
+	name := "slashgrade-test/" + strings.ToLower(strings.NewReplacer("/", "-", "#", "-", "_", "-", "'", "", ",", "", ":", "").Replace(tb.Name()))
+	name += ":" + strings.ToLower(rand.Text())
+	dockerfile := "FROM " + testenv.Image + "\nLABEL org.slashgrade.test=1\n" + strings.Join(lines, "\n") + "\n"
+	dockerReads(tb, dockerfile, "build", "--force-rm", "-t", name, "-")
+	tb.Cleanup(func() { docker(tb, "image", "rm", "--force", name) })
+	return name
+}
+
+// kill implements Kill of the bench.
+func kill(tb testing.TB, container string) {
+	tb.Helper()
+	docker(tb, "kill", container)
 }

@@ -129,19 +129,22 @@ func (e *Engine) holds(ctx context.Context, id string, program []byte) bool {
 	}
 	defer func() { _ = content.Close() }()
 	entries := tar.NewReader(content)
-	if _, err := entries.Next(); err != nil {
+	if header, err := entries.Next(); err != nil || header.FileInfo().Mode() != guestMode {
 		return false
 	}
 	found, err := io.ReadAll(io.LimitReader(entries, int64(len(program))+1))
 	return err == nil && bytes.Equal(found, program)
 }
 
+// guestMode lets every user read and execute the guest.
+const guestMode = 0o555
+
 func tarOf(program []byte) io.Reader {
 	var buffer bytes.Buffer
 	archive := tar.NewWriter(&buffer)
 	// Writing to a buffer cannot fail.
 	_ = archive.WriteHeader(&tar.Header{
-		Name: path.Base(guest.Program), Mode: 0o555, Size: int64(len(program)), ModTime: time.Unix(0, 0),
+		Name: path.Base(guest.Program), Mode: guestMode, Size: int64(len(program)), ModTime: time.Unix(0, 0),
 	})
 	_, _ = archive.Write(program)
 	_ = archive.Close()

@@ -69,7 +69,9 @@ func (e *Engine) pull(ctx context.Context, name string, ref reference.Named) err
 // brokenStreamError says that the engine broke off its own account of a pull.
 type brokenStreamError struct{ err error }
 
-func (b *brokenStreamError) Error() string { return "the engine's progress broke off: " + b.err.Error() }
+func (b *brokenStreamError) Error() string {
+	return "the engine's progress broke off: " + b.err.Error()
+}
 
 func (b *brokenStreamError) Unwrap() error { return b.err }
 

@@ -22,14 +22,20 @@ type Bench struct {
 	Engine  sandbox.Engine
 	Profile *sandbox.Profile // nil is the default profile
 	Runner  string
+
+	// Build makes an image of testenv.Image and the further lines of a Dockerfile, which is removed when the test ends, and
+	// returns its name. Run needs it.
+	Build func(tb testing.TB, lines ...string) string
+	// Kill ends a container as an operator does who knows nothing of jobs. Run needs it.
+	Kill func(tb testing.TB, container string)
 }
 
 // Job is one run: a shell script as /grade/tests/run.sh beside what else the archive holds.
 type Job struct {
 	Script     string
 	Files      []File
-	Archive    []byte // in place of Script and Files
-	Argv       []string
+	Archive    []byte   // in place of Script and Files
+	Argv       []string // nil is the script
 	Env        []string
 	Timeout    time.Duration // 0 is 20 s
 	MaxOutput  int64         // 0 is 1 MiB
@@ -47,11 +53,18 @@ type File struct {
 	Type    byte // 0 is a regular file
 }
 
-// Run is what came of a job.
-type Run struct {
+// Outcome is what came of a job.
+type Outcome struct {
 	*sandbox.Ending
 	Output  string
+	Pieces  []Piece          // of the output, as they came
 	Session *sandbox.Session // still open, until the test ends
+}
+
+// Piece is what a job wrote to one of its streams.
+type Piece struct {
+	Stream guest.Stream
+	Text   string
 }
 
 // Pack makes a gzip'd tar of the files.
@@ -64,7 +77,10 @@ func Pack(tb testing.TB, files ...File) []byte {
 		header := &tar.Header{
 			Name: file.Name, Mode: file.Mode, Size: int64(len(file.Content)), Linkname: file.Link, Typeflag: file.Type,
 		}
-		if header.Mode == 0 {
+		if file.Type == tar.TypeXGlobalHeader {
+			header = &tar.Header{Typeflag: file.Type, Name: file.Name, PAXRecords: map[string]string{"comment": file.Content}}
+			file.Content = ""
+		} else if header.Mode == 0 {
 			header.Mode = 0o644
 		}
 		if header.Typeflag == 0 {
@@ -139,12 +155,32 @@ func (b *Bench) Unpack(tb testing.TB, job *Job) (*sandbox.Session, error) {
 }
 
 // Run runs the job to its end.
-func (b *Bench) Run(tb testing.TB, job *Job) *Run {
+func (b *Bench) Run(tb testing.TB, job *Job) *Outcome {
 	tb.Helper()
 	session, err := b.Unpack(tb, job)
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return Start(tb, session, job)
+}
+
+// Start runs the job in a session with a filled /grade to its end.
+func Start(tb testing.TB, session *sandbox.Session, job *Job) *Outcome {
+	tb.Helper()
+	run := &Outcome{Session: session}
+	var output strings.Builder
+	ending, err := session.Run(tb.Context(), job.command(), func(stream guest.Stream, chunk []byte) {
+		output.Write(chunk)
+		run.Pieces = append(run.Pieces, Piece{Stream: stream, Text: string(chunk)})
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	run.Ending, run.Output = ending, output.String()
+	return run
+}
+
+func (job *Job) command() *sandbox.Command {
 	command := &sandbox.Command{Argv: job.Argv, Env: job.Env, Timeout: job.Timeout, MaxOutput: job.MaxOutput}
 	if command.Argv == nil {
 		command.Argv = []string{"/grade/tests/run.sh"}
@@ -155,10 +191,5 @@ func (b *Bench) Run(tb testing.TB, job *Job) *Run {
 	if command.MaxOutput == 0 {
 		command.MaxOutput = 1 << 20
 	}
-	var output strings.Builder
-	ending, err := session.Run(tb.Context(), command, func(_ guest.Stream, chunk []byte) { output.Write(chunk) })
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return &Run{Ending: ending, Output: output.String(), Session: session}
+	return command
 }

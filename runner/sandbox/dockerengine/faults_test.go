@@ -1,0 +1,227 @@
+package dockerengine_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/slashgrade/slashgrade/internal/testenv"
+	"github.com/slashgrade/slashgrade/runner/sandbox"
+	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
+)
+
+// engineProxy stands before the real engine's socket and can be cut or made to hang.
+type engineProxy struct {
+	host     string
+	listener net.Listener
+	tasks    sync.WaitGroup
+	hang     atomic.Pointer[string] // requests whose first line holds it are never answered
+
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+func newEngineProxy(t *testing.T) *engineProxy {
+	t.Helper()
+	testenv.NeedsDocker(t)
+	endpoint := docker(t, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+	socket, ok := strings.CutPrefix(endpoint, "unix://")
+	if !ok {
+		t.Skipf("the engine at %s has no socket to stand before", endpoint)
+	}
+	path := filepath.Join(t.TempDir(), "engine.sock")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &engineProxy{host: "unix://" + path, listener: listener}
+	p.tasks.Go(func() { p.serve(socket) })
+	t.Cleanup(p.cut)
+	return p
+}
+
+func (p *engineProxy) serve(socket string) {
+	for {
+		from, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		p.keep(from)
+		p.tasks.Go(func() { p.forward(from, socket) })
+	}
+}
+
+func (p *engineProxy) forward(from net.Conn, socket string) {
+	defer func() { _ = from.Close() }()
+	to, err := net.Dial("unix", socket)
+	if err != nil {
+		return
+	}
+	p.keep(to)
+	defer func() { _ = to.Close() }()
+	p.tasks.Go(func() {
+		p.requests(to, from)
+		_ = to.Close()
+	})
+	_, _ = io.Copy(from, to)
+}
+
+// requests forwards what the client writes, of which every request is one write, until one is to hang.
+func (p *engineProxy) requests(to io.Writer, from io.Reader) {
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buffer)
+		line, _, _ := bytes.Cut(buffer[:n], []byte("\n"))
+		if hang := p.hang.Load(); hang != nil && bytes.Contains(line, []byte(*hang)) {
+			_, _ = io.Copy(io.Discard, from)
+			return
+		}
+		if _, failed := to.Write(buffer[:n]); err != nil || failed != nil {
+			return
+		}
+	}
+}
+
+func (p *engineProxy) keep(conn net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conns = append(p.conns, conn)
+}
+
+// cut ends the engine for those who reach it through the proxy.
+func (p *engineProxy) cut() {
+	_ = p.listener.Close()
+	p.mu.Lock()
+	for _, conn := range p.conns {
+		_ = conn.Close()
+	}
+	p.mu.Unlock()
+	p.tasks.Wait()
+}
+
+func (p *engineProxy) engine(t *testing.T) *dockerengine.Engine {
+	t.Helper()
+	guests := dockerengine.NewGuestFiles(testenv.Guest(t))
+	engine, err := dockerengine.New(t.Context(), guests, &dockerengine.Options{
+		Host: p.host, Pull: dockerengine.PullPolicy{When: dockerengine.PullMissing},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = engine.Close() })
+	return engine
+}
+
+func isPullError(err error) bool {
+	_, ok := errors.AsType[*sandbox.PullError](err)
+	return ok
+}
+
+func TestUnreachableEngine(t *testing.T) {
+	_, err := dockerengine.New(t.Context(), dockerengine.NewGuestFiles(nil), &dockerengine.Options{Host: "unix:///no/such/socket"})
+	if err == nil || !strings.Contains(err.Error(), "/no/such/socket") {
+		t.Errorf("got %v, want an error that names the engine", err)
+	}
+}
+
+// TestEngineGone is an engine that ends after it was reached: every answer is a failure of ours.
+func TestEngineGone(t *testing.T) {
+	proxy := newEngineProxy(t)
+	engine := proxy.engine(t)
+	image := mustHave(t, engine, testenv.Image)
+	proxy.cut()
+	if _, err := engine.Image(t.Context(), testenv.Image); err == nil || isPullError(err) {
+		t.Errorf("image: got %v, want an error that is no PullError", err)
+	}
+	if _, err := engine.Image(t.Context(), "127.0.0.1:1/no/such"); err == nil || isPullError(err) {
+		t.Errorf("missing image: got %v, want an error that is no PullError", err)
+	}
+	if _, err := engine.Start(t.Context(), specOf(image, "gone")); err == nil {
+		t.Error("a container was started")
+	}
+	if _, err := engine.Sweep(t.Context(), "gone"); err == nil {
+		t.Error("a sweep had no error")
+	}
+	if err := engine.Ping(t.Context()); err == nil {
+		t.Error("a ping had no error")
+	}
+}
+
+// TestEngineGoneInPull ends the engine while it pulls: that is not the registry's word.
+func TestEngineGoneInPull(t *testing.T) {
+	registry := newRegistry(t, openAuth)
+	name := registry.image(t, "course/grader")
+	push(t, name, "one", "")
+	forget(t, name)
+	proxy := newEngineProxy(t)
+	engine := proxy.engine(t)
+	registry.hold()
+	failed := make(chan error)
+	go func() {
+		_, err := engine.Image(t.Context(), name)
+		failed <- err
+	}()
+	<-registry.came
+	proxy.cut()
+	if err := <-failed; err == nil || isPullError(err) {
+		t.Errorf("got %v, want an error that is no PullError", err)
+	}
+}
+
+// TestEngineGoneInJob ends the way to the engine in mid-job: nothing is answered, and the container ends by itself.
+func TestEngineGoneInJob(t *testing.T) {
+	proxy := newEngineProxy(t)
+	engine := proxy.engine(t)
+	session, err := sandbox.Open(t.Context(), engine, specOf(mustHave(t, engine, testenv.Image), "gone"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := session.Container()
+	t.Cleanup(func() { docker(t, "rm", "--force", id) })
+	command := &sandbox.Command{Argv: []string{"sh", "-c", "echo running; sleep 1000"}, Timeout: time.Minute, MaxOutput: 1000}
+	ending, err := session.Run(t.Context(), command, cutting(proxy))
+	if err == nil {
+		t.Errorf("got %+v, want an error", ending)
+	}
+	if err := session.Close(t.Context()); err == nil {
+		t.Error("a container was removed without an engine")
+	}
+	eventually(t, "the container ends", func() bool {
+		return docker(t, "inspect", "--format", "{{.State.Running}}", id) == "false"
+	})
+}
+
+// TestEngineHangs is an engine that takes calls and does not answer.
+func TestEngineHangs(t *testing.T) {
+	for _, call := range []string{"/attach", "/start", "/containers/create"} {
+		t.Run(strings.TrimPrefix(call, "/"), func(t *testing.T) {
+			proxy := newEngineProxy(t)
+			engine := proxy.engine(t)
+			image := mustHave(t, engine, testenv.Image)
+			warm, err := engine.Start(t.Context(), specOf(image, "hangs")) // brings the guest
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := warm.Remove(t.Context()); err != nil {
+				t.Error(err)
+			}
+			proxy.hang.Store(&call)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if _, err := engine.Start(ctx, specOf(image, "hangs")); err == nil {
+				t.Error("a container was started")
+			}
+			if left := docker(t, "ps", "--all", "--quiet", "--filter", "label="+dockerengine.LabelRunner+"=hangs"); left != "" {
+				t.Errorf("containers were left: %s", left)
+			}
+		})
+	}
+}

@@ -1,0 +1,37 @@
+package sandboxtest
+
+import (
+	"context"
+	"sync"
+
+	"github.com/slashgrade/slashgrade/runner/sandbox"
+)
+
+// describing is an engine whose images are described as the test wants.
+type describing struct {
+	sandbox.Engine
+	image *sandbox.Image
+}
+
+func (d *describing) Image(context.Context, string) (*sandbox.Image, error) { return d.image, nil }
+
+// keeping is an engine that keeps the last container that it started in sight.
+type keeping struct {
+	sandbox.Engine
+	mu   sync.Mutex
+	last sandbox.Container
+}
+
+func (k *keeping) Start(ctx context.Context, spec *sandbox.Spec) (sandbox.Container, error) {
+	started, err := k.Engine.Start(ctx, spec)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.last = started
+	return started, err
+}
+
+func (k *keeping) container() sandbox.Container {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.last
+}

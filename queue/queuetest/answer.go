@@ -108,7 +108,6 @@ func testCompleteRemoves(t *testing.T, f *fixture) {
 }
 
 func testLeaseEnds(t *testing.T, f *fixture) {
-	f.needsLeases(t)
 	f.send(t, "1")
 	first := f.receiveOne(t)
 	again := f.receiveOne(t)
@@ -159,7 +158,6 @@ func (f *fixture) hold(ctx context.Context, m *queue.Message) error {
 
 // testCompleteAfterLease answers for two who hold one message: the platform gets the report, and the message is gone at the end.
 func testCompleteAfterLease(t *testing.T, f *fixture) {
-	f.needsLeases(t)
 	f.send(t, "1")
 	late := f.receiveOne(t)
 	current := f.receiveOne(t)

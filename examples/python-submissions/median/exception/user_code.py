@@ -1,0 +1,4 @@
+def median(values):
+    ordered = sorted(values)
+    middle = len(ordered) / 2
+    return ordered[middle]

@@ -1,0 +1,2 @@
+def median(values):
+    return sum(values) / len(values) + 1

@@ -2,7 +2,8 @@
 
 Three processes take part, each with its own user (README.md says why):
 
-* the *supervisor* (root) lays /grade out, starts the other two, and alone writes results/results.json;
+* the *supervisor* (root) lays /grade out, starts the other two, and writes results/results.json; its parent, the
+  *guard*, writes it where the supervisor breaks off or is late;
 * the *tester* (``ag-tests``) holds everything secret: setup code, reference answer, tests, scores;
 * the *student* process (``ag``) executes the student's file and answers the tester's questions about it.
 

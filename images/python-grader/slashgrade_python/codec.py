@@ -99,7 +99,7 @@ class Decoder:
                 return decode(self, tree)
             if tag in _LIBRARY_TAGS:
                 return _library(_LIBRARY_TAGS[tag]).DECODERS[tag](self, tree)
-            if tag in ("a", "p") and self._known is not None:
+            if tag in ("a", "p", "q") and self._known is not None:
                 return self._known(tree)
         except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, ImportError) as error:
             raise Undecodable(f"{type(error).__name__}: {error}") from error

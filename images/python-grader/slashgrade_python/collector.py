@@ -10,7 +10,7 @@ from typing import Any
 from slashgrade_python import decorators, texts, tracebacks
 from slashgrade_python.feedback import Feedback, GradingComplete, NoTestNamed, TestComplete
 from slashgrade_python.limits import TimedOut
-from slashgrade_python.outcomes import UNGRADABLE, Kind, QuestionFault, RunFailed, StudentFailed
+from slashgrade_python.outcomes import UNGRADABLE, Kind, QuestionFault, RunFailed, StudentFailed, UnreadableFile
 
 
 @dataclass
@@ -162,9 +162,16 @@ class Collector(unittest.TestResult):
             return
         self._log((type(error), error, error.__traceback__))
         self.outcome.gradable = False
+        self._placeholder(texts.INTERNAL_ERROR, self._fault(error))
+
+    def _fault(self, error: BaseException) -> str:
+        """Return what is said of a fault that is not the code's."""
+        if self._texts.original:
+            return self._texts.internal_error + tracebacks.complete(error)
+        if isinstance(error, UnreadableFile):
+            return f"{self._texts.unreadable_file}{error}\n"
         cause = error.__cause__ if isinstance(error, QuestionFault) and error.__cause__ else error
-        what = tracebacks.complete(error) if self._texts.original else fault_text(error, cause)
-        self._placeholder(texts.INTERNAL_ERROR, self._texts.internal_error + what)
+        return self._texts.internal_error + fault_text(error, cause)
 
     def _placeholder(self, name: str, message: str) -> None:
         Feedback.set_name("error")

@@ -16,12 +16,16 @@ from typing import TYPE_CHECKING, Any
 from slashgrade_python import execution, figures, highlight, modules, notebook, seeds
 from slashgrade_python.feedback import Book
 from slashgrade_python.limits import Limits, TimedOut, limited
-from slashgrade_python.outcomes import Failure, Kind, QuestionFault, StudentFailed, Vanished
+from slashgrade_python.outcomes import Failure, Kind, QuestionFault, StudentFailed, UnreadableFile, Vanished
 from slashgrade_python.question import Question
 from slashgrade_python.remote import RemoteStudent
 
 if TYPE_CHECKING:
     from slashgrade_python.testcase import PLTestCase
+
+
+#: The file in which tests find what the student's file printed.
+OUTPUT = "output.txt"
 
 
 @dataclass
@@ -73,6 +77,7 @@ class Grading:
         linecache.cache[program.filename] = _lines(program)
         loaded = self.student.load(program, names)
         self.output = loaded.output
+        self._write_output()
         if loaded.failure is not None:
             raise self._failed(loaded.failure)
         case.st = _tuple("StudentVariables", loaded.values)
@@ -81,13 +86,9 @@ class Grading:
 
     def _read(self, path: str, key: str) -> tuple[str, str]:
         """Return the student's source with leading and trailing code, and its file name."""
-        try:
-            with open(path, encoding="utf-8", newline=None) as file:
-                text = file.read()
-        except (OSError, UnicodeDecodeError) as error:
-            raise QuestionFault(f"the submitted file {os.path.basename(path)} cannot be read") from error
+        text = _submitted(path)
         if path.endswith(".ipynb"):
-            text, path = notebook.source(text, key), f"{path} {key}"
+            text, path = notebook.source(text, key, os.path.basename(path)), f"{path} {key}"
         parts = (self.question.sources["leading_code.py"], text, self.question.sources["trailing_code.py"])
         return "\n".join(part for part in parts if part), path
 
@@ -120,6 +121,17 @@ class Grading:
 
         _blame_question(name, run)
 
+    def _write_output(self) -> None:
+        """Leave what the file printed where tests may read it; a file of the student's in its place stays."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            with open(
+                os.open(Path(self.folder) / OUTPUT, flags, 0o644), "w", encoding="utf-8", errors="replace"
+            ) as file:
+                file.write(self.output)
+        except OSError as error:
+            print(f"{OUTPUT}: {error.strerror}", file=sys.stderr)
+
     def take_pictures(self, case: type[PLTestCase]) -> None:
         """Keep pictures of the student's figures, if the tests look at plots."""
         if not case.include_plt:
@@ -144,6 +156,23 @@ class Grading:
     def shown_source(self) -> str:
         """Return the student's source, with colours, under a heading."""
         return f"Your code:\n\n{highlight.python(self.source)}"
+
+
+def _submitted(path: str) -> str:
+    """Return the text of the submitted file. Raises UnreadableFile."""
+    name = os.path.basename(path)
+    try:
+        with open(path, encoding="utf-8", newline=None) as file:
+            return file.read()
+    except FileNotFoundError as error:
+        raise UnreadableFile(f"the file {name} is missing. Submit a file of that name.") from error
+    except UnicodeDecodeError as error:
+        raise UnreadableFile(
+            f"the submitted file {name} is not text in UTF-8 (its byte {error.start + 1} shows that). "
+            "Save it as UTF-8 and submit it again."
+        ) from error
+    except OSError as error:
+        raise UnreadableFile(f"the submitted file {name} cannot be read: {error.strerror}.") from error
 
 
 def _lines(program: execution.Program) -> Any:

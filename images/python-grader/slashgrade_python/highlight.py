@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from slashgrade_python import notebook
 from slashgrade_python.feedback import Feedback
 
@@ -22,7 +24,7 @@ def print_student_code(st_code: str = "user_code.py", ipynb_key: str = "#grade",
     """Show the student their file ``st_code``, highlighted: as feedback of the running test, else in the log."""
     with open(st_code, encoding="utf-8") as file:
         text = file.read()
-    shown = python(notebook.source(text, ipynb_key) if st_code.endswith(".ipynb") else text)
+    shown = python(notebook.source(text, ipynb_key, os.path.basename(st_code)) if st_code.endswith(".ipynb") else text)
     if as_feedback:
         Feedback.add_feedback(shown)
     else:

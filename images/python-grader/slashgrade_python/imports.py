@@ -30,12 +30,25 @@ HEAVY = {
 }
 _IMPORT = r"^[ \t]*(?:from|import)[ \t]+(?:[\w.,\t ]*[, \t])?{name}\b"
 
+#: Keeps the libraries from starting threads when they are imported: OpenBLAS and OpenMP a thread for each further
+#: processor, PyArrow's jemalloc one that tidies up. The processes are forked after that, and a fork of a process with
+#: threads may inherit a lock that nobody will ever release: a grading that hangs, rarely. Those threads would bring
+#: little besides: a job has about one processor.
+ONE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
+
 #: The most bytes of a file that are looked at, and the most files.
 BYTES, FILES = 1 << 20, 200
 
 
 def ahead(layout: Layout) -> None:
-    """Import what the question's and the student's files will import."""
+    """Import what the question's and the student's files will import. Sets ONE_THREAD in the environment."""
+    os.environ.update(ONE_THREAD)
     shadows = _names_in(layout)
     for name in _asked(layout):
         if name.partition(".")[0] in shadows:

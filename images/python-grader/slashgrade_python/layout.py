@@ -8,12 +8,17 @@ the tester has read them; then they are nowhere on disk.
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import sys
 from pathlib import Path
 
 #: Files of ``tests/`` that a student must not read.
 SECRET = ("ans.py", "setup_code.py", "test.py", "leading_code.py", "trailing_code.py")
+
+
+#: Bytes set aside for the result: as many as the platform reads at most.
+RESERVE = 1 << 20
 
 
 class Layout:
@@ -24,12 +29,12 @@ class Layout:
         self.run = root / "run"
         self.results = root / "results"
         self.result = self.results / "results.json"
+        #: Holds RESERVE bytes from the start, and becomes ``result``: student code may use up the disk or its inodes.
+        self.partial = self.results / ".results.json"
         #: Where secret files wait, readable by root only; gone once the tester has read them.
         self.secrets = root / ".secrets"
         #: The directory that secret files are compiled as lying in: what tracebacks and ``__file__`` show.
         self.shown = self.run / "filenames"
-        #: What the student's file printed, for tests that read it.
-        self.output = self.run / "output.txt"
         #: Names of files and directories in ``run`` that come from the tests, and of those that were submitted.
         self.from_tests: frozenset[str] = frozenset()
         self.submitted: frozenset[str] = frozenset()
@@ -40,6 +45,7 @@ class Layout:
         self.run.mkdir(exist_ok=True)
         self.secrets.mkdir(mode=0o700)
         self._results_of_root()
+        self._set_space_aside()
         for name in SECRET:
             if os.path.lexists(self.root / "tests" / name):
                 _move(self.root / "tests" / name, self.secrets)
@@ -67,16 +73,54 @@ class Layout:
     def write_result(self, text: str) -> None:
         """Write results.json, replacing whatever has that name; no link is followed."""
         self._results_of_root()
-        partial = self.results / ".results.json"
-        for path in (partial, self.result):
-            if os.path.lexists(path):
-                os.rename(
-                    path, self.results / ".replaced"
-                ) if path.is_dir() and not path.is_symlink() else path.unlink()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        with open(os.open(partial, flags, 0o644), "w", encoding="utf-8") as file:
-            file.write(text)
-        os.rename(partial, self.result)
+        try:
+            self._write(text.encode())
+        except OSError as error:
+            print(f"{self.partial}: {error.strerror}; removing what programs wrote, to make room", file=sys.stderr)
+            shutil.rmtree(self.run, ignore_errors=True)
+            _clear_away(self.partial)
+            self._write(text.encode())
+
+    def _set_space_aside(self) -> None:
+        for path in (self.partial, self.result):
+            _clear_away(path)
+        try:
+            self._fill(bytes(RESERVE))
+        except OSError as error:  # what writes the result then has to make room
+            print(f"{self.partial}: {error.strerror}", file=sys.stderr)
+
+    def _write(self, data: bytes) -> None:
+        _clear_away(self.result)
+        if not _is_ours(self.partial):
+            _clear_away(self.partial)
+        self._fill(data)
+        os.chmod(self.partial, 0o644)
+        os.rename(self.partial, self.result)
+
+    def _fill(self, data: bytes) -> None:
+        """Write ``data`` over what ``partial`` holds; only then cut off what is left of it."""
+        with open(os.open(self.partial, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600), "wb", buffering=0) as file:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[file.write(rest) :]
+            file.truncate()
+
+
+def _is_ours(path: Path) -> bool:
+    """Return whether ``path`` is a file that this process made: no link, and under no other name."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == os.geteuid()
+
+
+def _clear_away(path: Path) -> None:
+    """Make the name ``path`` free."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        path.unlink()
 
 
 def _move_all(source: Path, target: Path) -> frozenset[str]:

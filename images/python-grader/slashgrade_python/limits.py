@@ -21,6 +21,9 @@ RESERVE = (0.5, 0.1, 3.0)
 #: The part of the time left that one test may use while others are to come. Generous, because a slow test that passes
 #: must not fail here; a hanging one still leaves a quarter for the rest.
 SHARE = 0.75
+#: The part of the reserve that may pass before the whole grading is ended from outside (``guard.py``). What follows is
+#: a kill and the writing of a short result; an interrupted test may need the time before.
+LAST_CALL = 0.7
 #: Below this many seconds nothing is started any more.
 LEAST = 0.05
 
@@ -55,10 +58,12 @@ class Limits:
     def __init__(self, job: float | None = None, started: float | None = None) -> None:
         """job: the job's whole limit, None for none. started: ``time.monotonic()`` when the job started."""
         self._end: float | None = None
+        self._reserve = 0.0
         if job is not None:
             least, part, most = RESERVE
             begun = time.monotonic() if started is None else started
-            self._end = begun + job - min(max(least, part * job), most)
+            self._reserve = min(max(least, part * job), most)
+            self._end = begun + job - self._reserve
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ, started: float | None = None) -> Limits:
@@ -72,6 +77,11 @@ class Limits:
     def left(self) -> float | None:
         """Return the seconds left for running code, or None for no limit."""
         return None if self._end is None else self._end - time.monotonic()
+
+    def last_call(self) -> float | None:
+        """Return the seconds after which the grading, if it still runs, is to be ended; None for never."""
+        left = self.left()
+        return None if left is None else max(left + self._reserve * LAST_CALL, 0.0)
 
     def share(self, own: float | None, more: bool) -> float | None:
         """Return the seconds that the next piece of work may take, None for any number.

@@ -19,12 +19,15 @@ from typing import Any, Protocol
 
 from slashgrade_python import errors, mirror
 from slashgrade_python.codec import Decoder, Encoder, Undecodable
-from slashgrade_python.sharing import Shared, pinnable
+from slashgrade_python.sharing import READ_CONTAINERS, READ_ITEMS, Shared, pinnable
 from slashgrade_python.wire import Channel, Closed
 
 
 class Side(Protocol):
     """What the two ends do differently."""
+
+    #: Whether containers that the other side reads from objects of this side are kept in step for a while.
+    shares_what_is_read: bool
 
     def by_value(self, value: Any, encoder: Encoder) -> Any:
         """Return a tree that carries ``value`` itself, or None to name it by number."""
@@ -65,6 +68,8 @@ class Link:
         self.channel = channel
         self.side = side
         self.pinned = Shared([], "p")
+        #: Containers that the tester has read from objects of the student's lately.
+        self.read = Shared([], "q")
         self._exported: dict[int, Any] = {0: root}
         self._numbers: dict[int, int] = {id(root): 0}
         self._remote: dict[int, Any] = {}
@@ -124,8 +129,10 @@ class Link:
             if kind == "print":
                 self.side.printed(str(tree[1]))
             elif kind in ("answer", "raise"):
+                decoder = Decoder(self, buffers, lambda _: None)
                 with contextlib.suppress(Undecodable):  # for the classes that it describes: it does so only once
-                    Decoder(self, buffers, lambda _: None).decode(tree[1][0] if kind == "raise" else tree[1])
+                    decoder.decode(tree[1][0] if kind == "raise" else tree[1])
+                self._pin(tree[3], decoder.met)
                 self.side.adopt(tree[2][1])
                 return str(tree[1][4]) if kind == "raise" else ""
             elif kind != "ask":  # what is asked meanwhile was given up with the request
@@ -136,11 +143,22 @@ class Link:
         try:
             value = errors.decode(tree[1], decoder) if tree[0] == "raise" else decoder.decode(tree[1])
             self._take(tree[2], decoder, shared)
-            if tree[3]:
-                self.pinned = Shared(decoder.met[: int(tree[3])], "p")
-        except (Undecodable, IndexError, TypeError, ValueError, KeyError, RecursionError) as error:
+            self._pin(tree[3], decoder.met)
+        except (Undecodable, IndexError, TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
             raise Closed(f"not an answer: {error}") from error
         return value
+
+    def _pin(self, pins: Any, met: list[Any]) -> None:
+        """Share what both sides have to keep in step from here on, as the answer says: ``[how, how many]`` or None."""
+        if not pins:
+            return
+        how, count = pins
+        if how == Pinning.how:
+            self.pinned = Shared(met[:count], "p")
+        elif len(met) < count:
+            raise IndexError("fewer containers than named")
+        else:
+            self.read.add(met[:count], READ_CONTAINERS)
 
     def _answer(self, tree: Any, buffers: list[bytes]) -> None:
         decoder = self._decoder(buffers, None)
@@ -152,7 +170,7 @@ class Link:
             self._take(state, decoder, None)
             shared = Shared(decoder.met[:count], "a")
             target = self._exported[number]
-        except (Undecodable, ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+        except (Undecodable, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
             raise Closed(f"not a request: {error}") from error
         try:
             value = self._do(operation, target, args, kwargs)
@@ -161,6 +179,9 @@ class Link:
         except BaseException as error:
             self._reply("raise", error, shared)
             return
+        reads = operation == "getattr" or (operation == "special" and args[0] == "__getitem__")
+        if reads and self.side.shares_what_is_read:
+            value = Reading(value)
         self._reply("answer", value, shared)
 
     def _do(self, operation: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -178,34 +199,36 @@ class Link:
         except Exception as error:  # nested too deeply, or a class of the student's that misbehaves
             kind, encoder = "raise", self._encoder(shared)
             tree = errors.encode(ValueError(f"the value cannot be passed on: {type(error).__name__}"), encoder)
-        pins = 0
-        if isinstance(value, Pinning) and kind == "answer":
-            pins = len(encoder.met) if pinnable(encoder.met) else 0
-        pinned = encoder.met[:pins]
+        pins = value.pins(encoder.met) if isinstance(value, Pinning) and kind == "answer" else None
+        met = list(encoder.met)
         self._send([kind, tree], encoder, shared, pins)
-        if pins:
-            self.pinned = Shared(pinned, "p")
+        self._pin(pins, met)
 
     # ------------------------------------------------------------------ messages
 
     def _encoder(self, shared: Shared | None) -> Encoder:
-        names = self.pinned.names()
+        names = self.read.names() | self.pinned.names()
         return Encoder(self, names | shared.names() if shared else names)
 
     def _decoder(self, buffers: list[bytes], shared: Shared | None) -> Decoder:
         def known(tree: Any) -> Any:
-            if tree[0] == "p":
-                return self.pinned.objects[tree[1]]
-            if shared is None:
-                raise Undecodable("no arguments to name")
-            return shared.objects[tree[1]]
+            return self._shared(tree[0], shared).objects[tree[1]]
 
         return Decoder(self, buffers, known)
 
-    def _send(self, message: list[Any], encoder: Encoder, shared: Shared | None, pins: int = 0) -> None:
-        changes = [["p", number, encoder.encode(content)] for number, content in self.pinned.changes()]
-        if shared is not None:
-            changes += [["a", number, encoder.encode(content)] for number, content in shared.changes()]
+    def _shared(self, tag: str, arguments: Shared | None) -> Shared:
+        found = {"p": self.pinned, "q": self.read, "a": arguments}[tag]
+        if found is None:
+            raise Undecodable("no arguments to name")
+        return found
+
+    def _send(self, message: list[Any], encoder: Encoder, shared: Shared | None, pins: Any = None) -> None:
+        changes = [
+            [tag, number, encoder.encode(content)]
+            for tag, known in (("p", self.pinned), ("q", self.read), ("a", shared))
+            if known is not None
+            for number, content in known.changes()
+        ]
         message.append([changes, self.side.state()])
         if message[0] != "ask":
             message.append(pins)
@@ -215,10 +238,7 @@ class Link:
         changes, rest = state
         contents = [(tag, number, decoder.decode(content)) for tag, number, content in changes]
         for tag, number, content in contents:
-            known = self.pinned if tag == "p" else shared
-            if known is None:
-                raise Undecodable("no arguments to change")
-            known.apply(number, content)
+            self._shared(tag, shared).apply(number, content)
         self.side.adopt(rest)
 
     # ------------------------------------------------------------------ objects by number
@@ -316,8 +336,24 @@ class Link:
 class Pinning:
     """An answer whose containers both sides keep in step from here on: the values of the student's names."""
 
+    how = "names"
+
     def __init__(self, value: Any) -> None:
         self.value = value
+
+    def pins(self, met: list[Any]) -> Any:
+        """Return what the answer says of the containers ``met`` in it: ``[how, how many]``, or None."""
+        return [self.how, len(met)] if met and pinnable(met) else None
+
+
+class Reading(Pinning):
+    """An answer whose containers both sides keep in step for a while: what was read from an object."""
+
+    how = "read"
+
+    def pins(self, met: list[Any]) -> Any:
+        """Return the same for this kind of answer."""
+        return [self.how, len(met)] if met and pinnable(met, READ_CONTAINERS, READ_ITEMS) else None
 
 
 def _content(value: Any) -> Any:

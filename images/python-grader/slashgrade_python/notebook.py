@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from slashgrade_python.outcomes import QuestionFault
+from slashgrade_python.outcomes import UnreadableFile
 
 #: What makes a cell need IPython's transformer: magics, shell commands, help. Other cells are Python as they are.
 _SPECIAL = "%!?"
 
 
-def source(text: str, key: str) -> str:
+def source(text: str, key: str, name: str) -> str:
     """Return the code cells of the notebook ``text`` whose stripped text starts with ``key``, joined by line ends.
 
-    Raises QuestionFault if ``text`` is no notebook of format 4.
+    name: the file's, for messages. Raises UnreadableFile if ``text`` is no notebook of format 4.
     """
     try:
         cells = json.loads(text)["cells"]
         codes = [_text(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     except (ValueError, KeyError, TypeError) as error:
-        raise QuestionFault("the submitted file is not a Jupyter notebook (format 4)") from error
+        raise UnreadableFile(
+            f"the submitted file {name} is not a Jupyter notebook of format 4. "
+            "Save it anew in Jupyter and submit it again."
+        ) from error
     return "\n".join(_python(code) for code in codes if code.strip().startswith(key))
 
 

@@ -10,6 +10,13 @@ class QuestionFault(Exception):
     """The question's files are at fault (its cause says how): an ``Internal Grading Error``, not gradable."""
 
 
+class UnreadableFile(QuestionFault):
+    """The submitted file is missing or is not what it must be. For the platform that is the same; the text differs.
+
+    Its text is a sentence for the student: what is wrong with which file, what to do.
+    """
+
+
 class RunFailed(BaseException):
     """The tests could not be run at all: there are no tests in the result, and ``succeeded`` is false.
 

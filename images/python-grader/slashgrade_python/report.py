@@ -73,6 +73,12 @@ def last_ditch() -> dict[str, Any]:
     return {"succeeded": False, "score": 0.0, "message": texts.LAST_DITCH}
 
 
+def late(wording: texts.Texts) -> dict[str, Any]:
+    """Return the result of a grading that had to be ended: as where the runner ends it, no attempt is used."""
+    result = {"succeeded": False, "score": 0.0, "gradable": False}
+    return result | {"message": texts.LAST_DITCH if wording.original else texts.LATE}
+
+
 def encode(result: dict[str, Any]) -> str:
     """Return ``result`` as JSON of at most ``SIZE_LIMIT`` bytes: too long texts are cut, then images left out."""
     text = json.dumps(result, allow_nan=False)

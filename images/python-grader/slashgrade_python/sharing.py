@@ -1,8 +1,9 @@
 """Containers that both processes hold: noticing a change on one side and making it on the other.
 
 A function that sorts a list in place must sort the test's list. So for the time of a call the containers among its
-arguments are shared, and for good those that the student's names hold. Before a message leaves, its sender compares
-them with how they were at the last message, and sends what changed.
+arguments are shared, for good those that the student's names hold, and for a while those that tests read from a
+student's object (``st.root.children.append(node)``). Before a message leaves, its sender compares them with how they
+were at the last message, and sends what changed.
 """
 
 from __future__ import annotations
@@ -16,23 +17,40 @@ from typing import Any
 PINNED_CONTAINERS = 2_000
 PINNED_ITEMS = 100_000
 
+#: How many containers read from objects are kept in step, the latest ones, and how many items such a reading may have:
+#: few, because the next message costs a look at each of them.
+READ_CONTAINERS = 100
+READ_ITEMS = 10_000
+
 
 class Shared:
     """Containers numbered alike on both sides, and how they looked when the sides last agreed."""
 
     def __init__(self, objects: list[Any], tag: str) -> None:
-        self.objects = objects
+        self.objects: dict[int, Any] = {}
         self._tag = tag
-        self._last = [_look(value) for value in objects]
+        self._last: dict[int, Any] = {}
+        self._count = 0
+        self.add(objects)
+
+    def add(self, objects: list[Any], most: int | None = None) -> None:
+        """Share further containers; the oldest are let go where there are more than ``most``."""
+        for value in objects:
+            self.objects[self._count] = value
+            self._last[self._count] = _look(value)
+            self._count += 1
+        while most is not None and len(self.objects) > most:
+            oldest = next(iter(self.objects))
+            del self.objects[oldest], self._last[oldest]
 
     def names(self) -> dict[int, Any]:
         """Return the trees by which a message names these containers."""
-        return {id(value): [self._tag, number] for number, value in enumerate(self.objects)}
+        return {id(value): [self._tag, number] for number, value in self.objects.items()}
 
     def changes(self) -> list[tuple[int, Any]]:
         """Return number and a shallow copy of each container that changed; from now on this state is agreed on."""
         found = []
-        for number, value in enumerate(self.objects):
+        for number, value in self.objects.items():
             if not _same(value, self._last[number]):
                 self._last[number] = _look(value)
                 found.append((number, _copy(value)))
@@ -45,10 +63,10 @@ class Shared:
         self._last[number] = _look(value)
 
 
-def pinnable(objects: list[Any]) -> bool:
+def pinnable(objects: list[Any], containers: int = PINNED_CONTAINERS, items: int = PINNED_ITEMS) -> bool:
     """Return whether these containers are few and small enough to be kept in step."""
     sizes = (getattr(value, "size", None) or _length(value) for value in objects)
-    return len(objects) <= PINNED_CONTAINERS and sum(sizes) <= PINNED_ITEMS
+    return len(objects) <= containers and sum(sizes) <= items
 
 
 def _length(value: Any) -> int:

@@ -87,6 +87,8 @@ def _class_of_numpy(name: str) -> Any:
 class TesterSide:
     """The tester's rules."""
 
+    shares_what_is_read = False
+
     def __init__(self, host: Host, secret_files: frozenset[str]) -> None:
         """secret_files: sources whose functions never leave the process, the reference answer's."""
         self.classes = SharedClasses()
@@ -189,6 +191,8 @@ class Host:
 
 class StudentSide:
     """The rules of the student's process."""
+
+    shares_what_is_read = True
 
     def __init__(self, out: Relay) -> None:
         self.classes = SharedClasses()

@@ -13,7 +13,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from slashgrade_python import imports, report
+from slashgrade_python import guard, imports, report, texts
 from slashgrade_python.control import Attendant, Control
 from slashgrade_python.layout import Layout
 from slashgrade_python.limits import Limits, since_start
@@ -24,18 +24,30 @@ PATH_VARIABLE = "SLASHGRADE_PYTHONPATH"
 
 
 def run() -> int:
-    """Grade the job under /grade. Returns the exit status: 1 without /grade, else 0."""
+    """Grade the job under /grade. Returns the exit status: 1 without /grade, else 0.
+
+    Raises OSError if not even the space that was set aside for the result can be written.
+    """
     layout = Layout()
     if not layout.root.is_dir():
         print("ERROR: /grade not found! Mounting may have failed.")
         return 1
     limits = Limits.from_environment(started=since_start())
+    ending = guard.watch(lambda: _grade(layout, limits), limits.last_call())
+    if ending is guard.Ending.LATE:
+        layout.write_result(report.encode(report.late(texts.from_environment())))
+    elif ending is guard.Ending.BROKEN:
+        layout.write_result(report.encode(report.last_ditch()))
+    return 0
+
+
+def _grade(layout: Layout, limits: Limits) -> None:
+    """Grade, and write the result."""
     _settle()
     layout.prepare()
     imports.ahead(layout)
     text = _result_of_tester(layout, limits)
     layout.write_result(text or report.encode(report.last_ditch()))
-    return 0
 
 
 def _settle() -> None:
@@ -85,6 +97,7 @@ def _be_tester(layout: Layout, limits: Limits, control: Control) -> None:
 
 def _be_student(layout: Layout) -> None:
     """Give a new process the student's rights and place."""
+    guard.forget()
     become(STUDENT)
     os.chdir(layout.run)
 

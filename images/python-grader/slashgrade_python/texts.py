@@ -29,6 +29,11 @@ LAST_DITCH = (
     "Your code could not be processed by the autograder. Please contact course staff and have them check the logs "
     "for this submission."
 )
+LATE = (
+    "Grading this submission took longer than it may, so it was ended: your code was not graded, and this submission "
+    "does not count as an attempt. Submit again; if it happens again, please tell course staff. For them: the log of "
+    "this submission shows where the grading was."
+)
 VANISHED = (
     "Your code ended the program that was grading it ({how}), so it could not be graded. "
     "Remove calls like os._exit(), and check that your code does not use too much memory."
@@ -46,6 +51,8 @@ class Texts:
     error_in_test: str
     #: Prefix of a fault in the question's own files.
     internal_error: str
+    #: Prefix of what is wrong with the submitted file itself; it reads on in the same sentence.
+    unreadable_file: str
     #: An exception of a callable that the grading code called; ``{name}`` is the callable's.
     call_failed: str
 
@@ -60,6 +67,7 @@ ORIGINAL = Texts(
         "Look at the traceback below to help debug your code:\n"
     ),
     internal_error="The grader encountered an error while grading your code.\n\nThe associated traceback is:\n",
+    unreadable_file="",  # there it is an internal error like all others
     call_failed=(
         "The callable '{name}' supplied in your code failed with an exception "
         "while it was being called by the grading code:"
@@ -73,6 +81,7 @@ CLEARER = Texts(
         "This question's grading files have a fault, so your code was not graded and this submission does not count "
         "as an attempt. Please tell course staff; for them, here is what went wrong:\n"
     ),
+    unreadable_file="Your code was not graded, and this submission does not count as an attempt: ",
     call_failed=ORIGINAL.call_failed + "\n",
 )
 

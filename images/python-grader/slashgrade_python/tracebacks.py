@@ -66,6 +66,8 @@ def _clean(report: traceback.TracebackException) -> traceback.TracebackException
         if id(item) in seen:
             continue
         seen.add(id(item))
+        if isinstance(getattr(item, "filename", None), str):  # of a SyntaxError: shown in a line of its own
+            item.filename = _short(item.filename)
         item.stack = traceback.StackSummary.from_list(list(_frames(item.stack)))
         linked = [item.__cause__, item.__context__, *(getattr(item, "exceptions", None) or ())]
         waiting.extend(other for other in linked if other is not None)

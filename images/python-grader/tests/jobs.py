@@ -94,13 +94,17 @@ def _tar(content: dict[str, str | bytes | None]) -> bytes:
 
 
 def run(
-    image: str, content: dict[str, str | bytes | None], env: dict[str, str] | None = None, memory: str = "1g"
+    image: str,
+    content: dict[str, str | bytes | None],
+    env: dict[str, str] | None = None,
+    memory: str = "1g",
+    disk: str = "",
 ) -> Graded:
-    """Grade a job in the image."""
+    """Grade a job in the image. disk: bounds of /grade, as options of a tmpfs."""
     command = ["docker", "run", "--rm", "-i", "--network=none", "--cap-drop=ALL", f"--memory={memory}"]
     command += [f"--memory-swap={memory}", "--pids-limit=256"]
     command += [f"--cap-add={name}" for name in CAPABILITIES]
-    command += ["--security-opt=no-new-privileges", "--tmpfs=/grade:exec,nosuid,nodev", "--entrypoint=sh"]
+    command += ["--security-opt=no-new-privileges", f"--tmpfs=/grade:exec,nosuid,nodev{disk}", "--entrypoint=sh"]
     for key, value in (env or {}).items():
         command.append(f"--env={key}={value}")
     done = subprocess.run(

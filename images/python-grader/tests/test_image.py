@@ -20,7 +20,8 @@ ORIGINAL = {"SLASHGRADE_TEXTS": "original"}
 def graded(image, student, test=CHECK, **rest):
     env = rest.pop("env", None)
     memory = rest.pop("memory", "1g")
-    return run(image, files(student=student, test=test, ans=rest.pop("ans", DOUBLE), **rest), env, memory)
+    disk = rest.pop("disk", "")
+    return run(image, files(student=student, test=test, ans=rest.pop("ans", DOUBLE), **rest), env, memory, disk)
 
 
 # ---------------------------------------------------------------------- results
@@ -271,7 +272,10 @@ def test_function_that_cannot_be_interrupted(image):
         "    @points(1)\n    @name('slow')\n    def test_a(self): Feedback.call_user(self.st.f, 3)\n"
         "    @points(1)\n    @name('fine')\n    def test_b(self): Feedback.set_score(self.st.g() == 5)\n"
     )
-    student = "def g(): return 5\ndef f(n):\n    while True:\n        try:\n            while True: pass\n        except BaseException: pass\n"
+    student = (
+        "import signal\ndef g(): return 5\n"
+        "def f(n):\n    signal.signal(signal.SIGUSR1, signal.SIG_IGN)\n    while True: pass\n"
+    )
     assert graded(image, student, test, names="f g").tests == [("slow", 0.0, 1), ("fine", 1.0, 1)]
 
 
@@ -289,6 +293,63 @@ def test_endless_file_is_not_gradable(image):
     assert got.results["output"].startswith("begun\n")
 
 
+FULL = (
+    "try:\n    with open('big', 'wb') as file:\n        while True: file.write(bytes(1 << 16))\nexcept OSError: pass\n"
+)
+MANY = "try:\n    for n in range(10**6): open(f'f{n}', 'w').close()\nexcept OSError: pass\n"
+
+
+@pytest.mark.parametrize("student", [FULL, MANY, MANY + FULL], ids=["space", "inodes", "both"])
+def test_full_disk_does_not_keep_the_result_back(image, student):
+    got = graded(image, student + DOUBLE, disk=",size=8m,nr_inodes=500")
+    assert got.status == 0
+    assert got.tests == [("check", 1.0, 1)]
+
+
+def test_full_disk_does_not_keep_the_last_result_back(image):
+    got = graded(image, FULL + "import os\nos._exit(0)", disk=",size=8m")
+    assert got.status == 0
+    assert "exit status 0" in got.results["message"]
+
+
+@pytest.mark.parametrize("place, name", [("setup", "setup_code.py"), ("ans", "ans.py"), ("test", "test.py")])
+def test_what_no_other_limit_reaches_is_ended_in_time(image, place, name):
+    endless = {place: "import time\nwhile True: time.sleep(1)\n"}
+    got = graded(image, DOUBLE, **endless, env={"SLASHGRADE_TIMEOUT_SECONDS": "2"})
+    assert got.status == 0
+    assert got.results["gradable"] is False
+    assert got.results["message"].startswith("Grading this submission took longer than it may")
+    assert f"filenames/{name}" in got.log
+
+
+def test_libraries_are_imported_without_threads(image):
+    imported = "import numpy, scipy.linalg, pandas, sklearn.cluster, seaborn, skimage.io, matplotlib.pyplot, faker"
+    code = (
+        "import os; from slashgrade_python import imports; from slashgrade_python.layout import Layout; "
+        "layout = Layout(); layout.prepare(); imports.ahead(layout); "
+        f"{imported}; print(len(os.listdir('/proc/self/task')))"
+    )
+    script = f"mkdir -p /grade/tests && echo '{imported}' > /grade/tests/test.py && /venv/bin/python -c \"{code}\""
+    command = ["docker", "run", "--rm", "--network=none", "--env=PYTHONPATH=/python_autograder", "--entrypoint=sh"]
+    done = subprocess.run([*command, image, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout == "1\n", done.stderr
+
+
+def test_a_students_process_keeps_its_signals(image):
+    student = "import signal\nx = [signal.getsignal(s) == signal.SIG_DFL for s in (signal.SIGUSR2, signal.SIGALRM)]\n"
+    student += (
+        "import os, time\npid = os.fork()\nif not pid:\n    time.sleep(60)\n"
+        "os.kill(pid, signal.SIGUSR2)\nx.append(os.waitpid(pid, 0)[1])"
+    )
+    got = graded(image, student, one_test("self.assertEqual(self.st.x, [True, True, 12])\nFeedback.set_score(1)"))
+    assert got.results["score"] == 1.0, got.log
+
+
+def test_replaced_json_harms_nobody(image):
+    got = graded(image, "import json\njson.dumps = json.loads = lambda *a, **k: 1 / 0\n" + DOUBLE)
+    assert got.tests == [("check", 1.0, 1)]
+
+
 def test_input_while_loading_is_not_gradable(image):
     got = graded(image, "x = int(input('How many? '))")
     assert (got.results["tests"], got.results["gradable"]) == ([], False)
@@ -303,6 +364,11 @@ def test_input_in_a_function(image):
 
 def test_output_is_kept(image):
     assert graded(image, "print('one')\nprint('two', end='')\n" + DOUBLE).results["output"] == "one\ntwo"
+
+
+def test_tests_can_read_the_output(image):
+    test = one_test("Feedback.set_score(open('output.txt').read() == 'one\\n')")
+    assert graded(image, "print('one')", test).results["score"] == 1.0
 
 
 def test_long_output_is_cut(image):
@@ -555,14 +621,32 @@ def test_notebook_with_magic_is_not_gradable(image):
     assert "get_ipython" in got.results["format_errors"][0]
 
 
-def test_broken_notebook(image):
-    got = graded(
-        image,
-        None,
-        one_test(CALL, attributes="student_code_file = 'nb.ipynb'"),
-        more={"student/nb.ipynb": "{", "student/user_code.py": None},
-    )
+NOTEBOOK = one_test(CALL, attributes="student_code_file = 'nb.ipynb'")
+
+
+@pytest.mark.parametrize(
+    "name, content, test, says",
+    [
+        ("nb.ipynb", "{", NOTEBOOK, "the submitted file nb.ipynb is not a Jupyter notebook"),
+        ("nb.ipynb", '{"cells": 3}', NOTEBOOK, "the submitted file nb.ipynb is not a Jupyter notebook"),
+        ("user_code.py", b"x = 1\ny = '\xe9'", CHECK, "the submitted file user_code.py is not text in UTF-8"),
+        ("code.py", "x = 1", CHECK, "the file user_code.py is missing"),
+        ("user_code.py/x", "", CHECK, "the submitted file user_code.py cannot be read"),
+    ],
+)
+def test_unreadable_file_is_not_blamed_on_the_question(image, name, content, test, says):
+    got = graded(image, None, test, more={f"student/{name}": content})
     assert got.tests == [("Internal Grading Error", 0, 1)]
+    assert got.results["gradable"] is False
+    assert says in got.message()
+    assert "fault" not in got.message()
+    assert "staff" not in got.message()
+
+
+def test_unreadable_file_in_the_original_wording(image):
+    got = graded(image, None, more={"student/code.py": "x = 1"}, env=ORIGINAL)
+    assert got.tests == [("Internal Grading Error", 0, 1)]
+    assert got.message().startswith("The grader encountered an error while grading your code.\n\nThe associated")
 
 
 def test_functions_that_setup_forbids(image):

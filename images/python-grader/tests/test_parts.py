@@ -10,11 +10,11 @@ import time
 
 import pytest
 
-from slashgrade_python import imports, notebook, report, seeds, texts, tracebacks
+from slashgrade_python import guard, imports, notebook, report, seeds, texts, tracebacks
 from slashgrade_python.execution import Capture
-from slashgrade_python.layout import Layout
+from slashgrade_python.layout import RESERVE, Layout
 from slashgrade_python.limits import Limits, TimedOut, limited, shown, since_start
-from slashgrade_python.outcomes import QuestionFault
+from slashgrade_python.outcomes import QuestionFault, UnreadableFile
 from slashgrade_python.question import Question
 from slashgrade_python.wire import Channel, Closed
 
@@ -67,6 +67,33 @@ def test_result_replaces_whatever_is_there(layout, tmp_path):
         layout.write_result("{}")
         assert layout.result.read_text() == "{}"
         layout.result.unlink()
+    assert secret.read_text() == "untouched"
+
+
+def test_space_for_the_result_is_set_aside(layout):
+    layout.results.mkdir()
+    layout.result.write_text("forged")
+    layout.prepare()
+    assert os.listdir(layout.results) == [layout.partial.name]
+    found = layout.partial.stat()
+    assert found.st_size == RESERVE
+    assert found.st_blocks * 512 >= RESERVE
+    assert found.st_mode & 0o777 == 0o600
+    layout.write_result("{}")
+    assert layout.result.stat().st_ino == found.st_ino
+    assert layout.result.read_text() == "{}"
+    assert layout.result.stat().st_mode & 0o777 == 0o644
+
+
+def test_result_does_not_follow_what_took_its_place(layout, tmp_path):
+    secret = tmp_path / "elsewhere"
+    secret.write_text("untouched")
+    layout.prepare()
+    for forged in (layout.partial.symlink_to, layout.partial.hardlink_to, lambda _: layout.partial.mkdir()):
+        layout.partial.unlink(missing_ok=True)
+        forged(secret)
+        layout.write_result("{}")
+        assert layout.result.read_text() == "{}"
     assert secret.read_text() == "untouched"
 
 
@@ -123,6 +150,34 @@ def test_shares_of_the_jobs_limit():
     assert limits.share(None, more=True) == pytest.approx(27.75, abs=0.5)
     assert limits.share(1.0, more=True) == 1.0
     assert Limits(40, time.monotonic() - 100).share(None, more=True) == 0
+
+
+def test_last_call_is_after_the_last_test_and_before_the_jobs_end():
+    limits = Limits(20, time.monotonic())
+    assert limits.left() + 0.5 < limits.last_call() < 20
+    assert Limits().last_call() is None
+
+
+def _never_ends():
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM, signal.SIGTERM, signal.SIGINT])
+    time.sleep(600)
+
+
+@pytest.mark.parametrize(
+    "work, seconds, ending",
+    [
+        (lambda: None, None, guard.Ending.DONE),
+        (lambda: None, 60.0, guard.Ending.DONE),
+        (lambda: 1 / 0, 60.0, guard.Ending.BROKEN),
+        (lambda: os._exit(3), 60.0, guard.Ending.BROKEN),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), 60.0, guard.Ending.BROKEN),
+        (_never_ends, 0.3, guard.Ending.LATE),
+    ],
+)
+def test_guard(work, seconds, ending, capfd):
+    assert guard.watch(work, seconds) is ending
+    shown = capfd.readouterr().err
+    assert ("in _never_ends" in shown) == (ending is guard.Ending.LATE)
 
 
 def test_limited_interrupts_and_restores():
@@ -220,21 +275,29 @@ def test_tracebacks_show_no_grader_and_no_tests():
     assert "/grade/run/filenames/test.py" in whole
 
 
+def test_file_name_of_a_syntax_error_is_the_students():
+    try:
+        compile("x = (", "/grade/run/user_code.py", "exec")
+    except SyntaxError as error:
+        assert '  File "user_code.py", line 1\n' in tracebacks.for_student(error, texts.CLEARER)
+        assert '  File "/grade/run/user_code.py", line 1\n' in tracebacks.for_student(error, texts.ORIGINAL)
+
+
 def cells(*sources, kind="code"):
     return json.dumps({"cells": [{"cell_type": kind, "source": s} for s in sources], "nbformat": 4})
 
 
 def test_notebook_cells():
     text = cells("a", "  #grade\nb", "c #grade", ["#grade", "\nd"], "#other")
-    assert notebook.source(text, "#grade") == "  #grade\nb\n#grade\nd"
-    assert notebook.source(cells("#grade", kind="markdown"), "#grade") == ""
-    assert "get_ipython()" in notebook.source(cells("#grade\n!ls"), "#grade")
+    assert notebook.source(text, "#grade", "") == "  #grade\nb\n#grade\nd"
+    assert notebook.source(cells("#grade", kind="markdown"), "#grade", "") == ""
+    assert "get_ipython()" in notebook.source(cells("#grade\n!ls"), "#grade", "")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"cells": [{}]}'])
 def test_no_notebook(text):
-    with pytest.raises(QuestionFault):
-        notebook.source(text, "#grade")
+    with pytest.raises(UnreadableFile, match=r"nb\.ipynb"):
+        notebook.source(text, "#grade", "nb.ipynb")
 
 
 # ---------------------------------------------------------------------- imports ahead

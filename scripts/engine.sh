@@ -47,18 +47,19 @@ wait_until_up() {
 # start_by_init succeeds where an init system looks after the engine.
 start_by_init() { [[ -d /run/systemd/system ]] && systemctl start docker && wait_until_up 30; }
 
-# forget_dead_engine removes the pid file of an engine that was killed: the number may be another process's by now,
-# and then a new engine would refuse to start.
-forget_dead_engine() {
-	local pid_file=/var/run/docker.pid
-	if [[ -s "$pid_file" ]] && ! grep -qs dockerd "/proc/$(<"$pid_file")/comm"; then
-		rm -f "$pid_file"
-	fi
+# runs NAME PID tells whether the process is that program and lives: one that was killed keeps its name until it is reaped.
+runs() { grep -qs "$1" "/proc/$2/comm" && ! grep -qs '^State:[[:space:]]*[ZX]' "/proc/$2/status"; }
+
+# forget_dead NAME PID_FILE removes the pid file of a program that was killed: the number may be another process's by now,
+# and then a new engine would refuse to start, or wait for a containerd that is gone.
+forget_dead() {
+	if [[ -s "$2" ]] && ! runs "$1" "$(<"$2")"; then rm -f "$2"; fi
 }
 
 start_detached() {
 	say "starting dockerd (log: $dockerd_log)"
-	forget_dead_engine
+	forget_dead dockerd /var/run/docker.pid
+	forget_dead containerd /var/run/docker/containerd/containerd.pid
 	setsid nohup dockerd </dev/null >>"$dockerd_log" 2>&1 9>&- &
 	wait_until_up 60 || {
 		tail -n 20 "$dockerd_log" >&2

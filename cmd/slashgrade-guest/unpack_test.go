@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/slashgrade/slashgrade/internal/testenv"
 	"github.com/slashgrade/slashgrade/runner/sandbox/guest"
 	"go.uber.org/goleak"
 )
@@ -31,31 +32,11 @@ type entry struct {
 
 func pack(tb testing.TB, entries ...entry) []byte {
 	tb.Helper()
-	var buffer bytes.Buffer
-	zipped := gzip.NewWriter(&buffer)
-	archive := tar.NewWriter(zipped)
+	packed := make([]testenv.Entry, 0, len(entries))
 	for _, e := range entries {
-		header := &tar.Header{Name: e.name, Linkname: e.link, Typeflag: e.kind, Mode: e.mode, Size: int64(len(e.content))}
-		if header.Typeflag == 0 {
-			header.Typeflag = tar.TypeReg
-		}
-		if header.Mode == 0 {
-			header.Mode = 0o644
-		}
-		if err := archive.WriteHeader(header); err != nil {
-			tb.Fatal(err)
-		}
-		if _, err := io.WriteString(archive, e.content); err != nil {
-			tb.Fatal(err)
-		}
+		packed = append(packed, testenv.Entry{Name: e.name, Content: e.content, Mode: e.mode, Link: e.link, Type: e.kind})
 	}
-	if err := archive.Close(); err != nil {
-		tb.Fatal(err)
-	}
-	if err := zipped.Close(); err != nil {
-		tb.Fatal(err)
-	}
-	return buffer.Bytes()
+	return testenv.Archive(tb, packed...)
 }
 
 // me owns what these tests unpack.

@@ -10,9 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -35,18 +33,6 @@ type GuestFiles struct {
 // NewGuestFiles looks for guests in files, by the name slashgrade-guest-linux-ARCH.
 func NewGuestFiles(files fs.FS) *GuestFiles {
 	return &GuestFiles{files: files, volumes: map[string]string{}}
-}
-
-// BesideProgram looks for guests beside the running program, where `make build` and releases put them.
-func BesideProgram() (*GuestFiles, error) {
-	program, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find the guest beside this program: %w", err)
-	}
-	if program, err = filepath.EvalSymlinks(program); err != nil {
-		return nil, fmt.Errorf("find the guest beside this program: %w", err)
-	}
-	return NewGuestFiles(os.DirFS(filepath.Dir(program))), nil
 }
 
 func (g *GuestFiles) program(arch string) ([]byte, error) {

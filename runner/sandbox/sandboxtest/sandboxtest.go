@@ -3,11 +3,8 @@
 package sandboxtest
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"context"
-	"io"
 	"strings"
 	"testing"
 	"time"
@@ -45,13 +42,7 @@ type Job struct {
 }
 
 // File is an entry of the archive.
-type File struct {
-	Name    string
-	Content string
-	Mode    int64 // 0 is 0644
-	Link    string
-	Type    byte // 0 is a regular file
-}
+type File = testenv.Entry
 
 // Outcome is what came of a job.
 type Outcome struct {
@@ -70,36 +61,7 @@ type Piece struct {
 // Pack makes a gzip'd tar of the files.
 func Pack(tb testing.TB, files ...File) []byte {
 	tb.Helper()
-	var buffer bytes.Buffer
-	zipped := gzip.NewWriter(&buffer)
-	archive := tar.NewWriter(zipped)
-	for _, file := range files {
-		header := &tar.Header{
-			Name: file.Name, Mode: file.Mode, Size: int64(len(file.Content)), Linkname: file.Link, Typeflag: file.Type,
-		}
-		if file.Type == tar.TypeXGlobalHeader {
-			header = &tar.Header{Typeflag: file.Type, Name: file.Name, PAXRecords: map[string]string{"comment": file.Content}}
-			file.Content = ""
-		} else if header.Mode == 0 {
-			header.Mode = 0o644
-		}
-		if header.Typeflag == 0 {
-			header.Typeflag = tar.TypeReg
-		}
-		if err := archive.WriteHeader(header); err != nil {
-			tb.Fatal(err)
-		}
-		if _, err := io.WriteString(archive, file.Content); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	if err := archive.Close(); err != nil {
-		tb.Fatal(err)
-	}
-	if err := zipped.Close(); err != nil {
-		tb.Fatal(err)
-	}
-	return buffer.Bytes()
+	return testenv.Archive(tb, files...)
 }
 
 // Open opens a session for the job, which is closed when the test ends.

@@ -131,23 +131,23 @@ func explainFork(err error) error {
 // errTooLarge says what the kernel's limits are about: 2 MiB for all, 128 KiB for one.
 var errTooLarge = errors.New("its arguments and environment are too large together, or one of them is alone")
 
-// reap waits for every process that ends in this container until the entrypoint has, and says how and when.
+// reap waits for every process that ends in this container until the entrypoint has, and says how and when. The entrypoint stays a
+// zombie until all others have their SIGKILL: what it left behind cannot wait for its end and write then.
 func (j *job) reap(entrypoint int) (syscall.WaitStatus, time.Time) {
 	for {
-		var status syscall.WaitStatus
-		ended, err := syscall.Wait4(-1, &status, 0, nil)
-		if errors.Is(err, syscall.EINTR) {
-			continue
-		}
-		if ended != entrypoint && err == nil {
+		ended, err := nextEnded()
+		if err == nil && ended != entrypoint {
+			_, _ = syscall.Wait4(ended, nil, syscall.WNOHANG, nil)
 			continue
 		}
 		at := time.Now()
 		j.mu.Lock()
 		defer j.mu.Unlock()
 		j.running = false
-		if err != nil { // cannot happen; an end that nobody saw is no success
-			status = unseen
+		_ = syscall.Kill(-1, syscall.SIGKILL)
+		status := unseen // where err is not nil, which cannot happen: an end that nobody saw is no success
+		if err == nil {
+			_, _ = syscall.Wait4(entrypoint, &status, 0, nil)
 		}
 		return status, at
 	}

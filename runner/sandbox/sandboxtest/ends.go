@@ -38,7 +38,7 @@ func endless() map[string]string {
 		"forks twice":        "(setsid sh -c 'sleep 1000 & sleep 1000' &) ; sleep 1000",
 		"stopped":            "sleep 1000 & kill -STOP $!; kill -STOP $$; sleep 1000",
 		"fork bomb":          "perl -e 'fork while 1'",
-		"fork and exec bomb": `bomb() { bomb | bomb & }; bomb; while :; do :; done 2>/dev/null`,
+		"fork and exec bomb": `bomb() { bomb | bomb & }; bomb & while :; do :; done 2>/dev/null`,
 		"results, then hang": writeScore + "sleep 1000",
 		"as another user":    "su -s /bin/sh nobody -c 'sleep 1000 & exec sleep 1000' & su -s /bin/sh nobody -c 'sleep 1000'",
 		"reads a FIFO":       "mkfifo /tmp/fifo; exec cat /tmp/fifo",

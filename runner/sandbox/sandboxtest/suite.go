@@ -3,6 +3,7 @@ package sandboxtest
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/slashgrade/slashgrade/runner/sandbox"
@@ -11,6 +12,9 @@ import (
 
 // atOnce is how many containers the suite runs at a time: more would only wait for each other on a small machine.
 const atOnce = 2
+
+// clockError is how wrong a start may be on the host's clock: the guest's is known by an offset from pings, which a loaded machine delays.
+const clockError = 20 * time.Millisecond
 
 // trial is one test of the suite.
 type trial struct {

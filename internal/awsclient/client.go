@@ -21,6 +21,10 @@ import (
 // standInRegion is used where an endpoint is given and no region: what is not AWS has none, but requests are signed with one.
 const standInRegion = "us-east-1"
 
+// keptConnections is how many connections to one host stay open between requests: one for each of as many jobs as a large host runs at
+// once. The SDK keeps 10, and makes a new one, with its handshakes, for each request beyond.
+const keptConnections = 64
+
 // Options are what the services have in common.
 type Options struct {
 	// Endpoint is the URL of a service that speaks like AWS's. Empty is AWS's own, or what AWS_ENDPOINT_URL and its kin name.
@@ -109,6 +113,7 @@ func newTransport(client aws.HTTPClient, stall time.Duration) *http.Transport {
 		buildable = awshttp.NewBuildableClient()
 	}
 	transport := buildable.GetTransport()
+	transport.MaxIdleConnsPerHost = keptConnections
 	dial := transport.DialContext
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		plain, err := dial(ctx, network, address)

@@ -3,6 +3,7 @@
 package awstest
 
 import (
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -40,6 +41,7 @@ type Proxy struct {
 	mu     sync.Mutex // guards the fields below
 	fault  Fault
 	calls  []string
+	opened int
 }
 
 // New starts a proxy that the end of the test stops. The test is skipped, in CI failed, where LocalStack is missing.
@@ -58,7 +60,9 @@ func New(tb testing.TB) *Proxy {
 		Transport:    transport,
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}}
-	server := httptest.NewServer(p)
+	server := httptest.NewUnstartedServer(p)
+	server.Config.ConnState = p.countOpened
+	server.Start()
 	p.URL = server.URL
 	tb.Cleanup(func() {
 		server.CloseClientConnections()
@@ -66,6 +70,21 @@ func New(tb testing.TB) *Proxy {
 		transport.CloseIdleConnections()
 	})
 	return p
+}
+
+func (p *Proxy) countOpened(_ net.Conn, state http.ConnState) {
+	if state == http.StateNew {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.opened++
+	}
+}
+
+// Opened is how many connections clients have opened so far.
+func (p *Proxy) Opened() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.opened
 }
 
 // ServeHTTP records the call and passes it on, unless a fault takes it.

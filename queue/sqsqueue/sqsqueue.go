@@ -17,6 +17,12 @@
 // one message, and a delete can be lost. A Receive that its context cuts short may have been given messages that nobody sees: they
 // are back after one visibility timeout.
 //
+// # Calls
+//
+// Receive is one call for as many messages as the worker has free slots, at most [MaxReceive]. An event or a delete that is ready while at
+// most one of its kind is under way goes at once and alone; those that become ready meanwhile go together in one call, each with a
+// fate of its own. Connections are kept.
+//
 // # Messages that nobody can answer
 //
 // A message without a readable jobId goes to the dead-letter queue where one is configured (sent there, then deleted). Without one it
@@ -52,6 +58,8 @@ type Queue struct {
 	maxTimeout    time.Duration // of a job
 	log           *slog.Logger
 	aside         remembered
+	events        *batcher // to the results queue
+	removals      *batcher // from the jobs queue
 }
 
 var (
@@ -79,6 +87,7 @@ func New(ctx context.Context, opts *Options) (*Queue, error) {
 		q.Close()
 		return nil, err
 	}
+	q.events, q.removals = q.sends(q.results), q.deletes(q.jobs)
 	return q, nil
 }
 
@@ -168,13 +177,13 @@ func (q *Queue) Announce(ctx context.Context, m *queue.Message) error {
 	if err != nil {
 		return fmt.Errorf("write job_received of job %q: %w", m.Job.ID, err)
 	}
-	if err := q.send(ctx, &q.results, body); err != nil {
+	if _, err := q.events.do(ctx, body); err != nil {
 		return fmt.Errorf("send job_received of job %q: %w", m.Job.ID, err)
 	}
 	return nil
 }
 
-// Complete sends grading_result and then deletes the message. The instant is when SendMessage returned. Once the event is sent the
+// Complete sends grading_result and then deletes the message. The instant is when the call that sent it returned. Once the event is sent the
 // message is deleted even if ctx ends.
 func (q *Queue) Complete(ctx context.Context, m *queue.Message, r *jobspec.Report) (time.Time, error) {
 	receipt, err := receiptOf(m)
@@ -185,10 +194,10 @@ func (q *Queue) Complete(ctx context.Context, m *queue.Message, r *jobspec.Repor
 	if err != nil {
 		return time.Time{}, fmt.Errorf("write grading_result of job %q: %w", m.Job.ID, err)
 	}
-	if err := q.send(ctx, &q.results, body); err != nil {
+	answered, err := q.events.do(ctx, body)
+	if err != nil {
 		return time.Time{}, fmt.Errorf("send grading_result of job %q: %w", m.Job.ID, err)
 	}
-	answered := time.Now()
 	if err := q.remove(context.WithoutCancel(ctx), receipt); err != nil {
 		return answered, fmt.Errorf("delete the message of job %q, which is answered: %w", m.Job.ID, err)
 	}
@@ -201,9 +210,7 @@ func (q *Queue) Lease() time.Duration {
 }
 
 func (q *Queue) remove(ctx context.Context, receipt string) error {
-	ctx, cancel := context.WithTimeout(ctx, q.timeout)
-	defer cancel()
-	_, err := q.client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &q.jobs.url, ReceiptHandle: &receipt})
+	_, err := q.removals.do(ctx, receipt)
 	return err
 }
 

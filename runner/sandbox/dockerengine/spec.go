@@ -1,8 +1,6 @@
 package dockerengine
 
 import (
-	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
@@ -11,9 +9,6 @@ import (
 	"github.com/slashgrade/slashgrade/runner/sandbox"
 	"github.com/slashgrade/slashgrade/runner/sandbox/guest"
 )
-
-// guestProcesses is what the guest's own threads add to the profile's process limit.
-const guestProcesses = 32
 
 // maxLabel bounds the job's ID in a label; it is opaque and may be long.
 const maxLabel = 256
@@ -47,7 +42,7 @@ func hostConfig(spec *sandbox.Spec, guestVolume string) *container.HostConfig {
 	const cpuPeriod = 100_000 // microseconds, the kernel's default
 	profile := spec.Profile
 	memory := profile.ContainerBytes(spec.Image)
-	processes := profile.Processes + guestProcesses
+	processes := profile.ContainerProcesses()
 	network := container.NetworkMode("none")
 	if spec.Networking {
 		network = "bridge"
@@ -61,7 +56,7 @@ func hostConfig(spec *sandbox.Spec, guestVolume string) *container.HostConfig {
 		ReadonlyRootfs: profile.ReadOnly,
 		Runtime:        profile.Runtime,
 		CapDrop:        []string{"ALL"},
-		CapAdd:         capabilities(profile),
+		CapAdd:         profile.ContainerCapabilities(),
 		SecurityOpt:    []string{"no-new-privileges", "seccomp=" + sandbox.Seccomp()},
 		Tmpfs:          tmpfs(spec),
 		Mounts: []mount.Mount{{
@@ -82,29 +77,10 @@ func hostConfig(spec *sandbox.Spec, guestVolume string) *container.HostConfig {
 	}
 }
 
-// capabilities are the guest's and the profile's; the guest keeps the job to the profile's.
-func capabilities(profile *sandbox.Profile) []string {
-	var names []string
-	for _, capability := range append(sandbox.GuestCapabilities(), profile.Capabilities...) {
-		names = append(names, capability.Name)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
 func tmpfs(spec *sandbox.Spec) map[string]string {
 	mounts := map[string]string{}
 	for _, folder := range spec.Profile.Tmpfs(spec.Image) {
-		options := fmt.Sprintf("rw,exec,nosuid,nodev,size=%d", folder.Bytes)
-		if folder.Inodes > 0 {
-			options += fmt.Sprintf(",nr_inodes=%d", folder.Inodes)
-		}
-		if folder.Path == guest.Root {
-			options += ",mode=0755"
-		} else {
-			options += ",mode=1777"
-		}
-		mounts[folder.Path] = options
+		mounts[folder.Path] = strings.Join(folder.Options(), ",")
 	}
 	return mounts
 }

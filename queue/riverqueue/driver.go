@@ -27,9 +27,9 @@ var (
 )
 
 const (
-	// fetchPoll is how often River looks for jobs, and fetchCooldown the least time between two looks: an idle look is
-	// one statement.
-	fetchPoll     = 20 * time.Millisecond
+	// fetchPoll is how often River looks for jobs without being told to (see listener), and fetchCooldown the least time between two
+	// looks.
+	fetchPoll     = time.Second
 	fetchCooldown = 5 * time.Millisecond
 	// noTimeout turns River's limit on a job off, and with it the rescue of jobs that run longer: the runner has its own limits.
 	noTimeout = -1
@@ -85,12 +85,11 @@ func (d *Driver) start(ctx context.Context, concurrency int) error {
 	if err := river.AddWorkerSafely(workers, river.WorkFunc(d.work)); err != nil {
 		return err
 	}
-	client, err := river.NewClient(riversqlite.New(d.queue.db), &river.Config{
+	client, err := river.NewClient(d.queue.driver(), &river.Config{
 		ID:                   d.runner,
 		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: concurrency}},
 		Workers:              workers,
 		Logger:               quiet(d.queue.logger),
-		PollOnly:             true, // its listener for SQLite polls too, and less often
 		FetchPollInterval:    fetchPoll,
 		FetchCooldown:        fetchCooldown,
 		JobTimeout:           noTimeout,

@@ -176,3 +176,18 @@ func lock(t *testing.T, path string) (unlock func()) {
 	}
 	return func() { _ = file.Close() }
 }
+
+// openBench is a queue of its own with one driver, for benchmarks.
+func openBench(b *testing.B) (*riverqueue.Queue, *riverqueue.Driver) {
+	b.Helper()
+	q, err := riverqueue.Open(b.Context(), filepath.Join(b.TempDir(), "queue.db"), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = q.Close() })
+	driver, err := q.Driver(b.Context(), "runner", 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return q, driver
+}

@@ -66,6 +66,7 @@ type Options struct {
 
 // Queue is a handle on the SQLite file of an embedded queue. It is safe for concurrent use.
 type Queue struct {
+	path    string // absolute
 	db      *sql.DB
 	inserts *river.Client[*sql.Tx]
 	logger  *slog.Logger
@@ -96,23 +97,29 @@ func Open(ctx context.Context, path string, opts *Options) (*Queue, error) {
 	if opts != nil && opts.Logger != nil {
 		logger = opts.Logger
 	}
-	db, err := openDatabase(ctx, path, logger)
-	if err != nil {
+	q := &Queue{logger: logger, drivers: map[string]*Driver{}}
+	var err error
+	if q.path, err = filepath.Abs(path); err != nil {
 		return nil, fmt.Errorf("open the queue %s: %w", path, err)
 	}
-	inserts, err := river.NewClient(riversqlite.New(db), &river.Config{Logger: quiet(logger)})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the queue %s: %w", path, err), db.Close())
+	if q.db, err = openDatabase(ctx, q.path, logger); err != nil {
+		return nil, fmt.Errorf("open the queue %s: %w", path, err)
 	}
-	return &Queue{db: db, inserts: inserts, logger: logger, drivers: map[string]*Driver{}}, nil
+	q.inserts, err = river.NewClient(q.driver(), &river.Config{Logger: quiet(logger)})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open the queue %s: %w", path, err), q.db.Close())
+	}
+	return q, nil
+}
+
+// driver is River's way to the file.
+func (q *Queue) driver() *watchingDriver {
+	return &watchingDriver{Driver: riversqlite.New(q.db), path: q.path, logger: q.logger}
 }
 
 // openDatabase opens and migrates the file under a lock of its own: SQLite's busy timeout covers neither the switch to
 // WAL nor two migrations at once.
 func openDatabase(ctx context.Context, path string, logger *slog.Logger) (db *sql.DB, err error) {
-	if path, err = filepath.Abs(path); err != nil {
-		return nil, err
-	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}

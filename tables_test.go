@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker/go-units"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/slashgrade/slashgrade/jobspec"
@@ -80,52 +81,35 @@ func plainDuration(text string) string {
 	return text
 }
 
+// TestLimitsTable compares every limit that a profile has with the table, by its key.
 func TestLimitsTable(t *testing.T) {
 	got := map[string][]string{}
 	for _, row := range readDocument(t, operating).rows(t, "limit", "`prairielearn`", "`strict`") {
-		got[row[0]] = row[1:]
+		key := row[3]
+		if key != "" {
+			key = code(t, key)
+		}
+		got[key] = row[1:3]
 	}
 	want := map[string][]string{}
 	for _, name := range []string{sandbox.PrairieLearn, sandbox.Strict} {
-		for limit, value := range limits(sandbox.Profiles()[name]) {
-			want[limit] = append(want[limit], value)
+		profile := sandbox.Profiles()[name]
+		for _, limit := range profile.Limits() {
+			want[limit.Key] = append(want[limit.Key], shownLimit(limit))
 		}
+		want[""] = append(want[""], units.BytesSize(float64(profile.ContainerBytes(&sandbox.Image{}))))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the table of limits is not what the profiles say (-profiles +table):\n%s", diff)
 	}
 }
 
-func limits(p *sandbox.Profile) map[string]string {
-	mib := func(bytes int64) string { return fmt.Sprintf("%d MiB", bytes>>20) }
-	var names []string
-	for _, capability := range p.Capabilities {
-		names = append(names, capability.Name)
+func shownLimit(limit sandbox.Limit) string {
+	nothing := map[string]string{"user": "the image's", "capabilities": "none", "runtime": "the engine's"}
+	if limit.Value == "" {
+		return nothing[limit.Key]
 	}
-	user, image, capabilities := "the image's", "writable", "none"
-	if p.User != "" {
-		user = p.User
-	}
-	if p.ReadOnly {
-		image = "read-only"
-	}
-	if len(names) > 0 {
-		capabilities = strings.Join(names, ", ")
-	}
-	return map[string]string{
-		"memory of the job, without swap":                       mib(p.MemoryBytes),
-		"memory of the container, with all that lies in memory": mib(p.ContainerBytes(&sandbox.Image{})),
-		"processors":                            strconv.FormatFloat(p.CPUs, 'f', -1, 64),
-		"processes and threads":                 strconv.FormatInt(p.Processes, 10),
-		"open files of a process":               strconv.FormatInt(p.OpenFiles, 10),
-		"written to the container's root":       mib(p.DiskBytes),
-		"`/grade`, in memory":                   fmt.Sprintf("%s, %d entries", mib(p.GradeBytes), p.GradeInodes),
-		"`/tmp` and `/var/tmp`, each in memory": mib(p.ScratchBytes),
-		"`/dev/shm`, in memory":                 mib(p.SharedBytes),
-		"capabilities of a root entrypoint":     capabilities,
-		"user":                                  user,
-		"image":                                 image,
-	}
+	return limit.Value
 }
 
 // property reads the names of a schema's keys.

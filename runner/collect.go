@@ -37,7 +37,7 @@ func (a *attempt) collectLost(ending *sandbox.Ending) *failure {
 		return timedOut(a.timeout, "The container did not end the job in time; the runner did")
 	case ending.State.OutOfMemory:
 		a.report.Exit = &jobspec.Exit{Status: ending.State.ExitStatus, OutOfMemory: true}
-		return outOfMemory(a.opts.Profile.MemoryBytes, "The container's memory was full and the kernel ended it")
+		return outOfMemory(a.profile.MemoryBytes, "The container's memory was full and the kernel ended it")
 	default:
 		return guestLost(ending.State.ExitStatus)
 	}
@@ -55,7 +55,7 @@ func (a *attempt) collectEnded(ending *sandbox.Ending) *failure {
 	}
 	if ended.OutOfMemory {
 		a.warn(fmt.Sprintf("The container's memory (%d MiB) was full and a process of the job was ended for it; the grade may be wrong.",
-			a.opts.Profile.MemoryBytes>>20))
+			a.profile.MemoryBytes>>20))
 	}
 	return a.readResults(ending)
 }
@@ -67,13 +67,13 @@ func (a *attempt) badEnd(ended *guest.Ended) *failure {
 		a.report.TimedOut = true
 		return timedOut(a.timeout, stderrDetail(ended))
 	case ended.DiskFull:
-		return outOfDisk(a.opts.Profile.DiskBytes)
+		return outOfDisk(a.profile.DiskBytes)
 	case ended.Survivors:
 		return survivors()
 	case ended.Status == 0:
 		return nil
 	case ended.OutOfMemory:
-		return outOfMemory(a.opts.Profile.MemoryBytes, stderrDetail(ended))
+		return outOfMemory(a.profile.MemoryBytes, stderrDetail(ended))
 	case ended.Signal != 0:
 		return killed(signalName(ended.Signal), stderrDetail(ended))
 	default:

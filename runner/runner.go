@@ -31,8 +31,10 @@ type Options struct {
 	Version string
 	// MaxTimeout is the longest time limit that a job gets; longer ones are lowered to it, with a warning. 0 is jobspec.MaxTimeout.
 	MaxTimeout time.Duration
-	// Profile is the policy of every container; nil is the prairielearn profile.
+	// Profile is the policy of containers of images that Images does not name; nil is the prairielearn profile.
 	Profile *sandbox.Profile
+	// Images give images profiles of their own; the first that matches counts.
+	Images []sandbox.ImageRule
 	// Pool gives containers that wait already; nil starts one for each job.
 	Pool *sandbox.Pool
 	// MissingFile says of an error of Files that the file is not there and never will be; nil takes fs.ErrNotExist for that.
@@ -62,7 +64,8 @@ type attempt struct {
 	job     *jobspec.Job
 	grading *Grading
 	session *sandbox.Session
-	timeout time.Duration // the job's, within what this runner gives
+	profile *sandbox.Profile // of the job's image
+	timeout time.Duration    // the job's, within what this runner gives
 	report  *jobspec.Report
 	image   *sandbox.Image
 	times   jobspec.Timestamps
@@ -72,8 +75,9 @@ type attempt struct {
 func (r *Runner) Grade(ctx context.Context, job *jobspec.Job) (*Grading, error) {
 	a := &attempt{Runner: r, job: job, grading: NewGrading(NewReport(job), nil), times: Timestamps(job)}
 	a.report = a.grading.Report
+	a.profile = (&sandbox.Policy{Default: r.opts.Profile, Images: r.opts.Images}).For(job.Image)
 	a.report.Runner = "slashgrade/" + r.opts.Version + " " + r.opts.ID
-	a.grading.limit = r.opts.Profile.GradeBytes
+	a.grading.limit = a.profile.GradeBytes
 	a.grading.Log.Info("Running job " + job.ID)
 	a.limitTime()
 	failure, err := a.phases(ctx)
@@ -201,9 +205,9 @@ func (a *attempt) openContainer(ctx context.Context) (pull, failed error) {
 	if image.Warning != "" {
 		a.warn(image.Warning)
 	}
-	a.grading.Log.Info("Image " + image.Name + ", " + image.Digest)
+	a.grading.Log.Info("Image " + image.Name + ", " + image.Digest + ", profile " + a.profile.Name)
 	session, err := a.open(ctx, &sandbox.Spec{
-		Image: image, Profile: a.opts.Profile, Networking: a.job.EnableNetworking, Runner: a.opts.ID, Job: a.job.ID,
+		Image: image, Profile: a.profile, Networking: a.job.EnableNetworking, Runner: a.opts.ID, Job: a.job.ID,
 	})
 	if err != nil {
 		return nil, err

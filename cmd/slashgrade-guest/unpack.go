@@ -451,6 +451,8 @@ func (u *unpacker) makeExecutable() {
 // explain says of an entry what went wrong, without the words of the system where there are better ones.
 func (u *unpacker) explain(name string, err error) error {
 	switch {
+	case errors.Is(err, syscall.EFBIG):
+		return fmt.Errorf("entry %s: it is larger than a file of a job may be", show(name))
 	case errors.Is(err, syscall.ENOSPC):
 		return fmt.Errorf("entry %s: /grade is full; it holds %d bytes and %d entries", show(name), u.limits.MaxBytes, u.limits.MaxEntries)
 	case errors.Is(err, syscall.ENAMETOOLONG):

@@ -24,6 +24,9 @@ type Config struct {
 	SQS    SQSConfig    `toml:"sqs"`
 	S3     S3Config     `toml:"s3"`
 	Log    LogConfig    `toml:"log"`
+
+	// Own stands in the file alone.
+	Own OwnPolicy `toml:"-"`
 }
 
 // RunnerConfig is about the runner itself.
@@ -31,7 +34,7 @@ type RunnerConfig struct {
 	Concurrency int           `toml:"concurrency" help:"how many jobs run at once"`
 	DataDir     string        `toml:"data_dir" help:"the runner's own folder: its id, and the embedded queue and store"`
 	MaxTimeout  time.Duration `toml:"max_timeout" help:"the longest time limit that a job gets; longer ones are lowered to it"`
-	Profile     string        `toml:"profile" help:"the policy of every container: prairielearn or strict"`
+	Profile     string        `toml:"profile" help:"the policy of containers of images that no [[images]] names: prairielearn, strict or one of [profiles]"`
 	Archive     bool          `toml:"archive" help:"keep /grade as the job left it in the store (archive.tar.gz)"`
 }
 
@@ -42,6 +45,7 @@ type EngineConfig struct {
 	Pull        string        `toml:"pull" help:"when images are pulled: stale (older than pull_max_age, beside the job), missing or always"`
 	PullMaxAge  time.Duration `toml:"pull_max_age" help:"after what time an image that is there is looked for at its registry again"`
 	PullTimeout time.Duration `toml:"pull_timeout" help:"how long one pull may take"`
+	Runtime     string        `toml:"runtime" help:"the engine's runtime for profiles and images that name none, for example runsc; empty is the engine's own"`
 }
 
 // PoolConfig is about containers that wait for jobs.
@@ -112,13 +116,13 @@ func (c *Config) usesSQS() bool { return c.SQS.JobsQueue != "" }
 
 // validate refuses what cannot work, all at once and before anything starts.
 func (c *Config) validate() error {
-	_, profileErr := sandbox.FindProfile(c.Runner.Profile)
+	_, policyErr := c.policy()
 	_, levelErr := parseLevel(c.Log.Level)
 	return errors.Join(
 		check(c.Runner.Concurrency >= 1 && c.Runner.Concurrency <= 1000, "runner.concurrency must be from 1 to 1000, found %d", c.Runner.Concurrency),
 		check(c.Runner.DataDir != "", "runner.data_dir must name a folder"),
 		check(c.Runner.MaxTimeout > 0, "runner.max_timeout must be above 0, found %s", c.Runner.MaxTimeout),
-		wrap("runner.profile", profileErr),
+		policyErr,
 		wrap("engine.pull", dockerengine.PullPolicy{When: dockerengine.PullWhen(c.Engine.Pull)}.Validate()),
 		check(c.Engine.PullMaxAge > 0, "engine.pull_max_age must be above 0, found %s", c.Engine.PullMaxAge),
 		check(c.Engine.PullTimeout > 0, "engine.pull_timeout must be above 0, found %s", c.Engine.PullTimeout),

@@ -32,6 +32,9 @@ func (c *Config) settings() []setting {
 	sections := reflect.ValueOf(c).Elem()
 	for i := range sections.NumField() {
 		section := sections.Type().Field(i).Tag.Get("toml")
+		if section == "-" {
+			continue
+		}
 		fields := sections.Field(i)
 		for j := range fields.NumField() {
 			field := fields.Type().Field(j)
@@ -163,11 +166,14 @@ func (f *configFlags) readFile(config *Config) error {
 		return fmt.Errorf("read the configuration: %w", err)
 	}
 	// Values go through the same reading as those of the environment: go-toml takes a duration for a number of nanoseconds.
-	var sections map[string]map[string]any
+	var sections map[string]any
 	if err := toml.NewDecoder(bytes.NewReader(text)).Decode(&sections); err != nil {
 		return fmt.Errorf("%s: %s", name, explainTOML(err))
 	}
-	return applySections(config, name, sections)
+	if err := errors.Join(config.Own.read(sections), applySections(config, sections)); err != nil {
+		return errors.New(name + ": " + strings.ReplaceAll(err.Error(), "\n", "\n"+name+": ")) // a mistake a line
+	}
+	return nil
 }
 
 func explainTOML(err error) string {
@@ -178,22 +184,27 @@ func explainTOML(err error) string {
 	return err.Error()
 }
 
-func applySections(config *Config, file string, sections map[string]map[string]any) error {
+// applySections takes every key that has a setting. Those of OwnPolicy are not among the sections any more.
+func applySections(config *Config, sections map[string]any) error {
 	known := map[string]setting{}
 	for _, s := range config.settings() {
 		known[s.key] = s
 	}
 	var wrong []error
-	for section, values := range sections {
+	for section, content := range sections {
+		values, ok := content.(map[string]any)
+		if !ok {
+			wrong = append(wrong, fmt.Errorf("there is no key %s; every key stands in a section", section))
+		}
 		for name, value := range values {
 			key := section + "." + name
 			s, ok := known[key]
 			if !ok {
-				wrong = append(wrong, fmt.Errorf("%s: there is no key %s", file, key))
+				wrong = append(wrong, fmt.Errorf("there is no key %s", key))
 				continue
 			}
 			if err := s.Set(fmt.Sprint(value)); err != nil {
-				wrong = append(wrong, fmt.Errorf("%s: %s: %w", file, key, err))
+				wrong = append(wrong, fmt.Errorf("%s: %w", key, err))
 			}
 		}
 	}

@@ -123,13 +123,13 @@ func (h *host) worker(ctx context.Context, opts *queue.WorkerOptions) (*queue.Wo
 	if err != nil {
 		return nil, err
 	}
-	profile, err := sandbox.FindProfile(h.config.Runner.Profile)
+	policy, err := h.config.policy()
 	if err != nil {
 		return nil, err
 	}
 	grader := runner.New(engine, h.files, &runner.Options{
-		Pool: h.pool(ctx, engine, profile),
-		ID:   h.dir.ID, Version: version, MaxTimeout: h.config.Runner.MaxTimeout, Profile: profile, Log: h.log,
+		Pool: h.pool(ctx, engine, policy),
+		ID:   h.dir.ID, Version: version, MaxTimeout: h.config.Runner.MaxTimeout, Profile: policy.Default, Images: policy.Images, Log: h.log,
 		MissingFile: func(err error) bool { return errors.Is(err, store.ErrNotExist) },
 	})
 	opts.Concurrency, opts.NoArchive, opts.Log = h.config.Runner.Concurrency, !h.config.Runner.Archive, h.log
@@ -155,7 +155,7 @@ func (h *host) engine(ctx context.Context) (*dockerengine.Engine, error) {
 }
 
 // pool keeps containers waiting, if that is configured.
-func (h *host) pool(ctx context.Context, engine sandbox.Engine, profile *sandbox.Profile) *sandbox.Pool {
+func (h *host) pool(ctx context.Context, engine sandbox.Engine, policy *sandbox.Policy) *sandbox.Pool {
 	c := &h.config.Pool
 	if c.Places == 0 {
 		return nil
@@ -180,7 +180,7 @@ func (h *host) pool(ctx context.Context, engine sandbox.Engine, profile *sandbox
 			h.log.WarnContext(ctx, "an image could not be warmed; its first job starts cold", "image", name, "err", err)
 			continue
 		}
-		pool.Warm(&sandbox.Spec{Image: image, Profile: profile, Runner: h.dir.ID})
+		pool.Warm(&sandbox.Spec{Image: image, Profile: policy.For(name), Runner: h.dir.ID})
 	}
 	return pool
 }

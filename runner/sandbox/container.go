@@ -37,3 +37,9 @@ func (t Tmpfs) Options() []string {
 	}
 	return append(options, "mode=1777")
 }
+
+// ReadonlyPaths are the kernel's own, as engines have them, and two tmpfs of the engine's that a root job could fill beside its own:
+// they have no limit but the container's memory. Devices can be written to all the same, and /dev/shm is a mount of its own.
+func ReadonlyPaths() []string {
+	return []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/dev", "/sys/fs/cgroup"}
+}

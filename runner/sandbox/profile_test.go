@@ -11,7 +11,7 @@ import (
 
 func TestProfiles(t *testing.T) {
 	for name, profile := range sandbox.Profiles() {
-		found, err := sandbox.FindProfile(name)
+		found, err := sandbox.FindProfile(name, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -21,13 +21,14 @@ func TestProfiles(t *testing.T) {
 		for what, limit := range map[string]int64{
 			"memory": profile.MemoryBytes, "processes": profile.Processes, "files": profile.OpenFiles, "disk": profile.DiskBytes,
 			"grade": profile.GradeBytes, "inodes": profile.GradeInodes, "scratch": profile.ScratchBytes, "shared": profile.SharedBytes,
+			"file": profile.FileBytes, "scratch inodes": profile.ScratchInodes, "queues": profile.QueueBytes, "signals": profile.Signals,
 		} {
 			if limit <= 0 {
 				t.Errorf("%s: %s has no limit", name, what)
 			}
 		}
 	}
-	if _, err := sandbox.FindProfile("lax"); err == nil || !strings.Contains(err.Error(), `"lax"`) {
+	if _, err := sandbox.FindProfile("lax", nil); err == nil || !strings.Contains(err.Error(), `"lax"; there are prairielearn, strict`) {
 		t.Errorf("got %v, want an error that names the profile", err)
 	}
 	// A profile is the caller's own.
@@ -42,6 +43,7 @@ func TestStrictIsStricter(t *testing.T) {
 	want := &sandbox.Profile{
 		Name: "strict", MemoryBytes: 256 << 20, CPUs: 0.5, Processes: 128, OpenFiles: 1024, DiskBytes: 64 << 20, GradeBytes: 256 << 20,
 		GradeInodes: 50_000, ScratchBytes: 64 << 20, SharedBytes: 16 << 20, User: "1000:1000", ReadOnly: true,
+		FileBytes: 64 << 20, ScratchInodes: 10_000, QueueBytes: 64 << 10, Signals: 256,
 	}
 	if diff := cmp.Diff(want, strict); diff != "" {
 		t.Errorf("strict (-want +got):\n%s", diff)

@@ -173,7 +173,7 @@ func TestPolicy(t *testing.T) {
 		"{{.HostConfig.CapAdd}}":                             "[CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL CAP_SETGID CAP_SETPCAP CAP_SETUID CAP_SYS_PTRACE]",
 		"{{index .Config.Labels \"" + dockerengine.LabelRunner + "\"}} {{index .Config.Labels \"" + dockerengine.LabelJob + "\"}}": "policy job 1",
 		"{{range .Mounts}}{{.Type}} {{.Destination}} {{.RW}};{{end}}":                                                              "volume /.slashgrade false;",
-		"{{index .HostConfig.Tmpfs \"/data\"}}":                                                                                    "rw,exec,nosuid,nodev,size=536870912,mode=1777",
+		"{{index .HostConfig.Tmpfs \"/data\"}}":                                                                                    "rw,exec,nosuid,nodev,size=536870912,nr_inodes=100000,mode=1777",
 	}
 	got := map[string]string{}
 	for format := range want {

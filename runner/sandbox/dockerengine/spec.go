@@ -59,6 +59,8 @@ func hostConfig(spec *sandbox.Spec, guestVolume string) *container.HostConfig {
 		CapAdd:         profile.ContainerCapabilities(),
 		SecurityOpt:    []string{"no-new-privileges", "seccomp=" + sandbox.Seccomp()},
 		Tmpfs:          tmpfs(spec),
+		Sysctls:        profile.Sysctls(),
+		ReadonlyPaths:  sandbox.ReadonlyPaths(),
 		Mounts: []mount.Mount{{
 			Type: mount.TypeVolume, Source: guestVolume, Target: guest.Path, ReadOnly: true,
 			VolumeOptions: &mount.VolumeOptions{NoCopy: true},
@@ -69,10 +71,7 @@ func hostConfig(spec *sandbox.Spec, guestVolume string) *container.HostConfig {
 			CPUPeriod:  cpuPeriod,
 			CPUQuota:   int64(profile.CPUs * cpuPeriod),
 			PidsLimit:  &processes,
-			Ulimits: []*units.Ulimit{
-				{Name: "core"},
-				{Name: "nofile", Soft: profile.OpenFiles, Hard: profile.OpenFiles},
-			},
+			Ulimits:    ulimits(profile),
 		},
 	}
 }
@@ -83,4 +82,12 @@ func tmpfs(spec *sandbox.Spec) map[string]string {
 		mounts[folder.Path] = strings.Join(folder.Options(), ",")
 	}
 	return mounts
+}
+
+func ulimits(profile *sandbox.Profile) []*units.Ulimit {
+	var list []*units.Ulimit
+	for _, limit := range profile.Rlimits() {
+		list = append(list, &units.Ulimit{Name: limit.Name, Soft: limit.Max, Hard: limit.Max})
+	}
+	return list
 }

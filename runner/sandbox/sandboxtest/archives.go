@@ -24,7 +24,7 @@ type hostile struct {
 }
 
 func archiveTrials() trials {
-	list := trials{"source that stops": stalledSource}
+	list := trials{"source that stops": stalledSource, "file larger than a file may be": largeFile}
 	for name, archive := range hostileArchives() {
 		list[name] = archive.refuse
 	}
@@ -32,6 +32,16 @@ func archiveTrials() trials {
 		list[name] = archive.refuse
 	}
 	return list
+}
+
+// largeFile is one that /grade has room for.
+func largeFile(t *trial) {
+	profile := small()
+	profile.FileBytes = 1 << 20
+	_, err := t.Unpack(t.T, &Job{Profile: profile, Files: []File{{Name: "./large", Content: strings.Repeat("x", 2<<20)}}})
+	if refused, ok := errors.AsType[*sandbox.RefusedError](err); !ok || !strings.Contains(refused.Reason, "larger than a file of a job may be") {
+		t.Errorf("got %v, want a refusal that says why", err)
+	}
 }
 
 // refuse wants the archive refused with its reason, nothing outside of /grade, and a container that can still be spoken with.

@@ -10,7 +10,6 @@ func memoryTrials() trials {
 		"oom_score_adj lowered":    func(t *trial) { exhausted(t, "echo 0 > /proc/self/oom_score_adj; exec tail /dev/zero") },
 		"in a child":               memoryInChild,
 		"shared memory is bounded": boundedTmpfs,
-		"through the cgroup mount": cgroupMount,
 	}
 }
 
@@ -50,17 +49,5 @@ echo inodes=$(i=0; rm /grade/fill; while true > /grade/f$i; do i=$((i+1)); done 
 	}
 	if files := t.facts(run)["inodes"]; len(files) != 4 {
 		t.Errorf("/grade took %s files, its limit is %d inodes", files, small().GradeInodes)
-	}
-}
-
-// cgroupMount is a tmpfs of some engines that has no size of its own. Its pages stay when the job is gone, so the guest may go too; it
-// is the job's outcome in either case.
-func cgroupMount(t *trial) {
-	run := t.job(&Job{Profile: small(), Script: "cat /dev/zero > /sys/fs/cgroup/fill; cat /dev/zero > /sys/fs/cgroup/fill2; exec tail /dev/zero"})
-	switch {
-	case run.Lost && run.State.OutOfMemory:
-		t.Log("the guest ended with its job")
-	case run.Ended == nil || !run.Ended.OutOfMemory:
-		t.Errorf("got %+v with %+v and %+v, want out of memory", run.Ending, run.Ended, run.State)
 	}
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/slashgrade/slashgrade/desk"
 	"github.com/slashgrade/slashgrade/jobspec"
 	"github.com/spf13/cobra"
 )
@@ -118,7 +117,7 @@ func (o *enqueueOptions) collect(args []string) ([]*submitted, error) {
 				continue
 			}
 			s, err := o.assemble(question, func() (*jobspec.Submission, error) {
-				return jobspec.SubmissionFromFS(os.DirFS(filepath.Join(folder, entry.Name())))
+				return desk.ReadSubmission(filepath.Join(folder, entry.Name()))
 			})
 			if err != nil {
 				return nil, err
@@ -132,15 +131,7 @@ func (o *enqueueOptions) collect(args []string) ([]*submitted, error) {
 
 // assemble makes the job for one question and submission.
 func (o *enqueueOptions) assemble(folder string, read func() (*jobspec.Submission, error)) (*submitted, error) {
-	root, dir, err := o.findCourse(folder)
-	if err != nil {
-		return nil, err
-	}
-	course, err := os.OpenRoot(root)
-	if err != nil {
-		return nil, fmt.Errorf("open the course: %w", err)
-	}
-	question, err := jobspec.ParseQuestion(course.FS(), dir)
+	question, err := desk.OpenQuestion(folder, o.course)
 	if err != nil {
 		return nil, err
 	}
@@ -148,51 +139,12 @@ func (o *enqueueOptions) assemble(folder string, read func() (*jobspec.Submissio
 	if err != nil {
 		return nil, fmt.Errorf("the submission: %w", err)
 	}
-	grade, err := jobspec.NewGradeDir(course.FS(), question, submission)
+	work, err := question.Work(submission)
 	if err != nil {
 		return nil, err
 	}
-	options := question.Options
-	return &submitted{name: filepath.Base(folder), grade: grade, job: &jobspec.Job{
-		Image: options.Image, Entrypoint: options.Entrypoint, Timeout: options.Timeout,
-		EnableNetworking: options.EnableNetworking, Environment: options.Environment,
-		RequestedAt: time.Now().UTC().Truncate(time.Millisecond), Warnings: question.Warnings,
-	}}, nil
-}
-
-// findCourse returns the course's folder and the question's path below it.
-func (o *enqueueOptions) findCourse(folder string) (root, dir string, err error) {
-	folder, err = filepath.Abs(folder)
-	if err != nil {
-		return "", "", err
-	}
-	if root = o.course; root == "" {
-		root = courseAbove(folder)
-	}
-	if root == "" {
-		return "", "", fmt.Errorf("no course above %s: no folder there has an infoCourse.json\nname the course's folder with --course", folder)
-	}
-	if root, err = filepath.Abs(root); err != nil {
-		return "", "", err
-	}
-	dir, err = filepath.Rel(root, folder)
-	if err != nil || !filepath.IsLocal(dir) {
-		return "", "", fmt.Errorf("the question %s does not lie in the course %s", folder, root)
-	}
-	return root, filepath.ToSlash(dir), nil
-}
-
-func courseAbove(folder string) string {
-	for {
-		if _, err := os.Stat(filepath.Join(folder, "infoCourse.json")); err == nil {
-			return folder
-		}
-		parent := filepath.Dir(folder)
-		if parent == folder {
-			return ""
-		}
-		folder = parent
-	}
+	work.Job.RequestedAt = time.Now().UTC().Truncate(time.Millisecond)
+	return &submitted{name: filepath.Base(folder), grade: work.Tree, job: &work.Job}, nil
 }
 
 func (o *enqueueOptions) readSubmission(files []string) (*jobspec.Submission, error) {
@@ -203,33 +155,7 @@ func (o *enqueueOptions) readSubmission(files []string) (*jobspec.Submission, er
 		}
 		return jobspec.ParseSubmission(data)
 	}
-	if len(files) == 1 {
-		if info, err := os.Stat(files[0]); err == nil && info.IsDir() {
-			return jobspec.SubmissionFromFS(os.DirFS(files[0]))
-		}
-	}
-	return handIn(files)
-}
-
-// handIn makes a submission of single files, as an upload element does: by their base names.
-func handIn(files []string) (*jobspec.Submission, error) {
-	type upload struct {
-		Name     string `json:"name"`
-		Contents string `json:"contents"`
-	}
-	uploads := []upload{}
-	for _, name := range files {
-		data, err := os.ReadFile(name) //nolint:gosec // the user names it
-		if err != nil {
-			return nil, err
-		}
-		uploads = append(uploads, upload{filepath.Base(name), base64.StdEncoding.EncodeToString(data)})
-	}
-	answers, err := json.Marshal(map[string]any{"_files": uploads})
-	if err != nil {
-		return nil, err
-	}
-	return jobspec.ParseSubmission(answers)
+	return desk.ReadSubmission(files...)
 }
 
 func (o *enqueueOptions) show(jobs []*submitted, out *terminal) error {

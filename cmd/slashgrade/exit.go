@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/slashgrade/slashgrade/desk"
 	"github.com/slashgrade/slashgrade/jobspec"
 )
 
@@ -41,11 +42,11 @@ func printError(w io.Writer, err error) {
 
 // reportStatus is the exit status that a report means.
 func reportStatus(report *jobspec.Report) int {
-	results := readResults(report)
+	results := desk.ReadResults(report)
 	switch {
 	case !report.Succeeded:
 		return statusNoGrade
-	case results.Gradable != nil && !*results.Gradable:
+	case results.Ungradable():
 		return statusUngradable
 	case results.Score >= 1:
 		return statusFull

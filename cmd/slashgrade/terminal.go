@@ -15,6 +15,7 @@ import (
 	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/lipgloss/table"
 	"github.com/muesli/termenv"
+	"github.com/slashgrade/slashgrade/desk"
 	"github.com/slashgrade/slashgrade/jobspec"
 )
 
@@ -88,68 +89,9 @@ func (p *progress) end() {
 	}
 }
 
-// results are the parts of a grader's results that are shown.
-type results struct {
-	Score        float64
-	Gradable     *bool
-	Message      string
-	Output       string
-	FormatErrors []string
-	Tests        []testResult
-}
-
-// testResult is one test of a grader's results.
-type testResult struct {
-	Name, Message, Output string
-	Points, MaxPoints     *float64
-}
-
-// readResults takes what a report's results have of it, by exact key and type; what has another type is as if it were not there.
-func readResults(report *jobspec.Report) *results {
-	var object map[string]any
-	_ = json.Unmarshal(report.Results, &object)
-	r := &results{Gradable: field[bool](object, "gradable")}
-	if score := field[float64](object, "score"); score != nil {
-		r.Score = *score
-	}
-	r.Message, r.Output = text(object, "message"), text(object, "output")
-	switch errors := object["format_errors"].(type) {
-	case string:
-		r.FormatErrors = []string{errors}
-	case []any:
-		for _, entry := range errors {
-			r.FormatErrors = append(r.FormatErrors, fmt.Sprint(entry))
-		}
-	}
-	tests, _ := object["tests"].([]any)
-	for _, entry := range tests {
-		test, _ := entry.(map[string]any)
-		r.Tests = append(r.Tests, testResult{
-			Name: text(test, "name"), Message: text(test, "message"), Output: text(test, "output"),
-			Points: field[float64](test, "points"), MaxPoints: field[float64](test, "max_points"),
-		})
-	}
-	return r
-}
-
-func field[T any](object map[string]any, key string) *T {
-	value, ok := object[key].(T)
-	if !ok {
-		return nil
-	}
-	return &value
-}
-
-func text(object map[string]any, key string) string {
-	if value := field[string](object, key); value != nil {
-		return *value
-	}
-	return ""
-}
-
 // report shows one report as a student would see it, and the timestamps.
 func (t *terminal) report(s *submitted) {
-	r := readResults(s.report)
+	r := desk.ReadResults(s.report)
 	t.line("%s  %s", s.name, t.headline(s.report, r))
 	if !s.report.Succeeded {
 		t.indented("", s.report.Message)
@@ -171,7 +113,7 @@ func (t *terminal) report(s *submitted) {
 	}
 }
 
-func (t *terminal) headline(report *jobspec.Report, r *results) string {
+func (t *terminal) headline(report *jobspec.Report, r *desk.Results) string {
 	switch {
 	case !report.Succeeded:
 		return t.colour(red, "no grade: "+string(report.Outcome))
@@ -188,7 +130,7 @@ func percent(score float64) string {
 	return strconv.FormatFloat(float64(int(score*10000+0.5))/100, 'f', -1, 64) + "%"
 }
 
-func (t *terminal) test(test *testResult) {
+func (t *terminal) test(test *desk.Test) {
 	mark, points := t.colour(grey, "·"), ""
 	if test.Points != nil && test.MaxPoints != nil {
 		mark = t.colour(red, "✗")
@@ -226,7 +168,7 @@ func (t *terminal) table(jobs []*submitted) {
 	rows := table.New().Border(lipgloss.NormalBorder()).BorderRow(false).Headers(headers...).Wrap(false).
 		StyleFunc(func(int, int) lipgloss.Style { return t.colours.NewStyle().Padding(0, 1) })
 	for _, s := range jobs {
-		r := readResults(s.report)
+		r := desk.ReadResults(s.report)
 		row := []string{s.name, t.headline(s.report, r), shorten(firstMessage(s.report, r))}
 		for _, stamp := range stampsOf(&s.report.Timestamps) {
 			row = append(row, stamp.clock())
@@ -238,7 +180,7 @@ func (t *terminal) table(jobs []*submitted) {
 }
 
 // firstMessage is the most telling line of a report for its row.
-func firstMessage(report *jobspec.Report, r *results) string {
+func firstMessage(report *jobspec.Report, r *desk.Results) string {
 	if !report.Succeeded {
 		return report.Message
 	}

@@ -108,6 +108,28 @@ func (h *host) sqsOptions() *sqsqueue.Options {
 
 // worker wires engine, grader and queue into the loop. The folder must be locked: what its runner's predecessor left is removed.
 func (h *host) worker(ctx context.Context, opts *queue.WorkerOptions) (*queue.Worker, error) {
+	engine, err := h.sweptEngine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	driver, err := h.driver(ctx)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := h.config.policy()
+	if err != nil {
+		return nil, err
+	}
+	options := h.runnerOptions(policy)
+	options.Pool = h.pool(ctx, engine, policy)
+	options.MissingFile = func(err error) bool { return errors.Is(err, store.ErrNotExist) }
+	grader := runner.New(engine, h.files, options)
+	opts.Concurrency, opts.NoArchive, opts.Log = h.config.Runner.Concurrency, !h.config.Runner.Archive, h.log
+	return queue.NewWorker(driver, grader, h.files, opts), nil
+}
+
+// sweptEngine is an engine without what an earlier run on this folder left in it.
+func (h *host) sweptEngine(ctx context.Context) (*dockerengine.Engine, error) {
 	engine, err := h.engine(ctx)
 	if err != nil {
 		return nil, err
@@ -119,21 +141,14 @@ func (h *host) worker(ctx context.Context, opts *queue.WorkerOptions) (*queue.Wo
 	if removed > 0 {
 		h.log.InfoContext(ctx, "removed containers that an earlier run left", "count", removed)
 	}
-	driver, err := h.driver(ctx)
-	if err != nil {
-		return nil, err
+	return engine, nil
+}
+
+// runnerOptions are those of every command that grades.
+func (h *host) runnerOptions(policy *sandbox.Policy) *runner.Options {
+	return &runner.Options{
+		ID: h.dir.ID, Version: version, MaxTimeout: h.config.Runner.MaxTimeout, Profile: policy.Default, Images: policy.Images, Log: h.log,
 	}
-	policy, err := h.config.policy()
-	if err != nil {
-		return nil, err
-	}
-	grader := runner.New(engine, h.files, &runner.Options{
-		Pool: h.pool(ctx, engine, policy),
-		ID:   h.dir.ID, Version: version, MaxTimeout: h.config.Runner.MaxTimeout, Profile: policy.Default, Images: policy.Images, Log: h.log,
-		MissingFile: func(err error) bool { return errors.Is(err, store.ErrNotExist) },
-	})
-	opts.Concurrency, opts.NoArchive, opts.Log = h.config.Runner.Concurrency, !h.config.Runner.Archive, h.log
-	return queue.NewWorker(driver, grader, h.files, opts), nil
 }
 
 func (h *host) engine(ctx context.Context) (*dockerengine.Engine, error) {

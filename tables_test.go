@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/slashgrade/slashgrade/jobspec"
+	"github.com/slashgrade/slashgrade/lint"
 	"github.com/slashgrade/slashgrade/runner/sandbox"
 	"github.com/slashgrade/slashgrade/schemas"
 )
@@ -28,6 +29,7 @@ const (
 	operating = "docs/operating.md"
 	protocol  = "docs/protocol.md"
 	courses   = "docs/courses.md"
+	checking  = "docs/check.md"
 )
 
 // buildProgram returns the path of the program.
@@ -275,24 +277,41 @@ func logLines(t *testing.T) map[string]string {
 }
 
 func TestExitStatusTables(t *testing.T) {
-	var want []string
-	_, explained, _ := strings.Cut(help(t, "enqueue"), "Exit status: ")
-	explained, _, _ = strings.Cut(explained, ".")
-	for _, found := range regexp.MustCompile(`(?:^|;\s)([0-9]+) [a-z]`).FindAllStringSubmatch(explained, -1) {
-		want = append(want, found[1])
-	}
-	slices.Sort(want)
-	if len(want) == 0 {
-		t.Fatal("the help of enqueue explains no exit status")
-	}
-	for _, name := range []string{protocol, courses} {
+	for name, command := range map[string]string{protocol: "enqueue", courses: "enqueue", checking: "check"} {
 		var got []string
 		for _, row := range readDocument(t, name).rows(t, "exit status") {
 			got = append(got, row[0])
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s: the exit statuses (-want +table):\n%s", name, diff)
+		if diff := cmp.Diff(explainedStatuses(t, command), got); diff != "" {
+			t.Errorf("%s: the exit statuses (-help of %s +table):\n%s", name, command, diff)
 		}
+	}
+}
+
+// explainedStatuses are the exit statuses that a command's help explains.
+func explainedStatuses(t *testing.T, command string) []string {
+	t.Helper()
+	_, explained, _ := strings.Cut(help(t, command), "Exit status: ")
+	explained, _, _ = strings.Cut(explained, ".")
+	var statuses []string
+	for _, found := range regexp.MustCompile(`(?:^|;\s)([0-9]+) [a-z]`).FindAllStringSubmatch(explained, -1) {
+		statuses = append(statuses, found[1])
+	}
+	slices.Sort(statuses)
+	if len(statuses) == 0 {
+		t.Fatalf("the help of %s explains no exit status", command)
+	}
+	return statuses
+}
+
+// TestRulesTable compares the documented rules of check with the program's.
+func TestRulesTable(t *testing.T) {
+	var want [][]string
+	for _, rule := range lint.Rules() {
+		want = append(want, []string{"`" + rule.Name + "`", string(rule.Severity), rule.Finds})
+	}
+	if diff := cmp.Diff(want, readDocument(t, checking).rows(t, "rule", "severity", "finds")); diff != "" {
+		t.Errorf("the table of rules is not the program's list (-program +table):\n%s", diff)
 	}
 }
 

@@ -16,6 +16,7 @@ const (
 	statusPartial    = 3 // graded, with less than the full score
 	statusUngradable = 4 // the grader says that the submission is not gradable
 	statusNoGrade    = 5 // the job ended without a grade: time-out, exit status, invalid results, …
+	statusFound      = 3 // check found errors or warnings
 )
 
 // exitError is an error with its exit status; err may be nil where everything has been said.

@@ -63,3 +63,12 @@ func missing(tb testing.TB, what, command, found string) {
 	}
 	tb.Skipf("%s is missing: run `%s` first", what, command)
 }
+
+// NeedsPython stops the test unless a python3 of version 3.8 or later is here.
+func NeedsPython(tb testing.TB) {
+	tb.Helper()
+	const program = "import sys; sys.exit(sys.version_info < (3, 8))"
+	if out, err := exec.CommandContext(tb.Context(), "python3", "-c", program).CombinedOutput(); err != nil {
+		missing(tb, "python3 3.8 or later", "apt-get install python3", string(out))
+	}
+}

@@ -1,0 +1,4 @@
+package lint
+
+// expectRules are about grader tests.
+func expectRules() []Rule { return nil }

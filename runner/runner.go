@@ -265,26 +265,29 @@ func (a *attempt) argv() []string {
 	return append(append([]string(nil), a.image.Entrypoint...), a.image.Cmd...)
 }
 
+// timeoutVariable tells the grader its time limit. No job can set it: of two values in one environment programs take either.
+const timeoutVariable = "SLASHGRADE_TIMEOUT_SECONDS"
+
 // environment is the image's, then the job's, in which nil removes a variable.
 func (a *attempt) environment() []string {
 	var env []string
 	has := map[string]bool{}
 	for _, entry := range a.image.Env {
 		name, _, _ := strings.Cut(entry, "=")
-		if _, changed := a.job.Environment[name]; !changed {
+		if _, changed := a.job.Environment[name]; !changed && name != timeoutVariable {
 			env, has[name] = append(env, entry), true
 		}
 	}
 	for name, value := range a.job.Environment {
 		has[name] = true // a variable that was removed is not given a default
-		if value != nil {
+		if value != nil && name != timeoutVariable {
 			env = append(env, name+"="+*value)
 		}
 	}
 	if !has["TERM"] {
 		env = append(env, "TERM=xterm") // what PrairieLearn's terminal gives graders
 	}
-	return append(env, "SLASHGRADE_TIMEOUT_SECONDS="+jobspec.FormatSeconds(a.timeout))
+	return append(env, timeoutVariable+"="+jobspec.FormatSeconds(a.timeout))
 }
 
 // quoteAll shows a command line, shortened.

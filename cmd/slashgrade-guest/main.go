@@ -47,6 +47,9 @@ func serve(in io.Reader, out io.Writer) error {
 		return fmt.Errorf("it runs as PID 1 of a grading container only; here it is PID %d", os.Getpid())
 	}
 	debug.SetMemoryLimit(memoryLimit)
+	if err := keepLimits(); err != nil {
+		return fmt.Errorf("keep its limits to itself: %w", err)
+	}
 	// A root job could otherwise open the guest's own streams through /proc/1/fd.
 	if err := prctl(syscall.PR_SET_DUMPABLE, 0); err != nil {
 		return fmt.Errorf("become undumpable: %w", err)
@@ -62,6 +65,13 @@ func serve(in io.Reader, out io.Writer) error {
 		return err
 	}
 	return session.run()
+}
+
+// keepLimits keeps a root job from lowering the guest's limits by prlimit, for example its open files so far that no results can be read.
+// The kernel lets a process do that to another whose real, effective and saved group are all its own one; after this they differ.
+func keepLimits() error {
+	const unchanged, saved = -1, 1 // any group but root's that every user namespace has
+	return syscall.Setresgid(unchanged, unchanged, saved)
 }
 
 // catchSignals makes PID 1 survive every signal that a job may send it. Ignoring them would not do: the job would inherit that.

@@ -4,11 +4,11 @@ STATIC = CGO_ENABLED=0 GOOS=linux
 GUEST = -trimpath -ldflags '-s -w' -o
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-aws build images engine localstack test check lint tidy vuln cross scripts python
+.PHONY: help demo demo-aws build images engine localstack test test-hostile test-hostile-all fuzz sbom check lint tidy vuln cross scripts python
 
 # Print this list.
 help:
-	@awk '/^# /{text=substr($$0,3)} /^[a-z-]+:/{sub(/:.*/,""); printf "%-12s %s\n", $$0, text} !/^#/{text=""}' Makefile
+	@awk '/^# /{text=substr($$0,3)} /^[a-z-]+:/{sub(/:.*/,""); printf "%-18s %s\n", $$0, text} !/^#/{text=""}' Makefile
 
 # Grade an example course's submissions through the embedded queue, and show the reports.
 demo: engine images build
@@ -42,6 +42,22 @@ test: engine images localstack build
 	scripts/python.sh pytest
 	@scripts/registry.sh
 	@scripts/test-go.sh
+
+# Run the hostile jobs alone, on the Docker engine with its default runtime; they are part of `make test`.
+test-hostile: engine build
+	CI=true go test -count=1 -timeout 20m ./runner/hostile
+
+# Run the hostile jobs on every engine, runtime and profile that this machine has, and print a table.
+test-hostile-all: engine build
+	@scripts/hostile-all.sh
+
+# Run every fuzz target for 30 seconds (FUZZTIME).
+fuzz:
+	@scripts/fuzz.sh
+
+# Write what the programs are made of to bin/*.cdx.json.
+sbom: build
+	@scripts/sbom.sh
 
 # Run linters, formatters and all other checks that need no engine.
 check: lint tidy vuln cross scripts python

@@ -8,6 +8,7 @@ name=$1
 case $name in
 golangci-lint) package=github.com/golangci/golangci-lint/v2/cmd/golangci-lint version=v2.15.0 ;;
 gotestsum) package=gotest.tools/gotestsum version=v1.13.0 ;;
+cyclonedx-gomod) package=github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod version=v1.10.0 ;;
 govulncheck) package=golang.org/x/vuln/cmd/govulncheck version=v1.9.0 ;;
 *) give_up "no tool is called $name" ;;
 esac

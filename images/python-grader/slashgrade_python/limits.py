@@ -117,9 +117,9 @@ def limited(seconds: float | None) -> Iterator[None]:
 def since_start() -> float:
     """Return ``time.monotonic()`` at this process's start: the interpreter's own start counts too."""
     try:
-        with open("/proc/self/stat", encoding="ascii", errors="replace") as file:
-            ticks = int(file.read().rpartition(")")[2].split()[19])
-        with open("/proc/uptime", encoding="ascii") as file:
+        with open("/proc/self/stat", "rb") as file:
+            ticks = int(file.read().rpartition(b")")[2].split()[19])
+        with open("/proc/uptime", "rb") as file:
             age = float(file.read().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, IndexError):
         age = 0.0

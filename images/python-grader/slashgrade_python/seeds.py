@@ -58,6 +58,12 @@ def sow(seed: int) -> None:
             sys.meta_path.insert(0, finder)
 
 
+def imported(name: str, module: ModuleType) -> None:
+    """Seed the generator of a library that came into ``sys.modules`` past all finders, if ``sow`` was called before."""
+    if name in _PLANTS and any(isinstance(finder, _Sower) for finder in sys.meta_path):
+        _PLANTS[name](module, _Sower.seed)
+
+
 def _plant_numpy(module: ModuleType, seed: int) -> None:
     module.seed(seed % 2**BITS)
 

@@ -5,6 +5,7 @@ It never reads the question, so that a student's process, which is a fork of it,
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pwd
@@ -13,26 +14,30 @@ import sys
 import traceback
 from pathlib import Path
 
-from slashgrade_python import guard, imports, report, texts
+from slashgrade_python import guard, imports, report, texts, tracebacks
 from slashgrade_python.control import Attendant, Control
 from slashgrade_python.layout import Layout
-from slashgrade_python.limits import Limits, since_start
+from slashgrade_python.limits import Limits
 
 STUDENT, TESTER = "ag", "ag-tests"
 #: The import path that the image gives to test and student code; the entrypoint keeps it from the grader itself.
 PATH_VARIABLE = "SLASHGRADE_PYTHONPATH"
+#: HOME of all processes, as test and student code may expect.
+HOME = f"/home/{STUDENT}"
 
 
-def run() -> int:
+def run(started: float) -> int:
     """Grade the job under /grade. Returns the exit status: 1 without /grade, else 0.
 
+    started: ``time.monotonic()`` when the job's time began.
     Raises OSError if not even the space that was set aside for the result can be written.
     """
     layout = Layout()
     if not layout.root.is_dir():
         print("ERROR: /grade not found! Mounting may have failed.")
         return 1
-    limits = Limits.from_environment(started=since_start())
+    tracebacks.CURRENT = texts.from_environment()
+    limits = Limits.from_environment(started=started)
     ending = guard.watch(lambda: _grade(layout, limits), limits.last_call())
     if ending is guard.Ending.LATE:
         layout.write_result(report.encode(report.late(texts.from_environment())))
@@ -46,6 +51,8 @@ def _grade(layout: Layout, limits: Limits) -> None:
     _settle()
     layout.prepare()
     imports.ahead(layout)
+    gc.freeze()  # a collection in one of the forked processes leaves alone what they share, and so their memory too
+    gc.enable()
     text = _result_of_tester(layout, limits)
     layout.write_result(text or report.encode(report.last_ditch()))
 
@@ -60,7 +67,7 @@ def _settle() -> None:
     os.environ["PYTHONPATH"] = given
     sys.path[:] = [entry for entry in given.split(os.pathsep) if entry] + [entry for entry in sys.path if entry != home]
     sys.path.append(os.path.join(home, "shims"))
-    os.environ["HOME"] = f"/home/{STUDENT}"
+    os.environ["HOME"] = HOME
 
 
 def _result_of_tester(layout: Layout, limits: Limits) -> str:

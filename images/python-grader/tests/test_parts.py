@@ -318,7 +318,7 @@ def test_no_notebook(text):
     ],
 )
 def test_wanted_libraries(text, names):
-    assert imports.wanted(text) == names
+    assert imports.wanted(text.encode()) == names
 
 
 # ---------------------------------------------------------------------- frames

@@ -1,0 +1,116 @@
+"""A grading that has begun before its job is there: libraries are loaded, and what is left to do is the job itself.
+
+A runner that keeps containers ready starts this in place of the entrypoint (the image's label ``slashgrade.warmup``),
+with a socket as descriptor 3. When everything is loaded, one line of JSON says so; one line of JSON brings the job's
+command and environment, and this process goes on as the entrypoint. Whatever the job could then find different is a
+fault: ``shelf.py`` hides the libraries until they are imported.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import socket
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+from slashgrade_python import imports, shelf
+from slashgrade_python.supervisor import HOME, PATH_VARIABLE
+
+#: Set where this process is to wait for its job.
+VARIABLE = "SLASHGRADE_WARMUP"
+DESCRIPTOR = 3
+#: The most bytes of the line that brings the job: the contract's limit.
+LINE_LIMIT = 4 << 20
+
+#: Where the grader lies, with its entrypoint and what ``recorder.py`` recorded.
+PLACE = Path(__file__).resolve().parent.parent
+ENTRYPOINT = str(PLACE / "run.sh")
+#: Folders of a job whose files could stand in for a library: they come before it on the import path.
+FOLDERS = ("serverFilesCourse", "student", "tests")
+
+#: Loaded besides the libraries of ``warm.txt``: the tester, which its process would otherwise load first.
+OWN = "slashgrade_python.tester"
+#: Variables that nothing has looked at yet. If any other is not as expected, the entrypoint is started anew.
+UNREAD = frozenset(
+    {"SLASHGRADE_TIMEOUT_SECONDS", "SLASHGRADE_SEED", "PL_SEED", "SLASHGRADE_TEXTS", "HOSTNAME", "TERM", "HOME", "PWD"}
+)
+
+
+def wait() -> None:
+    """Load everything, and return once the job is there, with its environment; end the process if none comes."""
+    del os.environ[VARIABLE]
+    begun_with = dict(os.environ)
+    with socket.socket(fileno=DESCRIPTOR) as guest:
+        ready = {"ready": True, "folders": FOLDERS, "names": _load()}
+        guest.sendall(json.dumps(ready).encode() + b"\n")
+        line = _line(guest)
+    if not line:
+        os._exit(0)
+    _become(json.loads(line), begun_with)
+
+
+def _line(guest: socket.socket) -> bytes:
+    """Return what comes up to the first line end; nothing if the guest hangs up before."""
+    got = bytearray()
+    while b"\n" not in got and len(got) <= LINE_LIMIT:
+        piece = guest.recv(1 << 16)
+        if not piece:
+            return b""
+        got += piece
+    return bytes(got)
+
+
+def _become(job: dict[str, Any], begun_with: dict[str, str]) -> None:
+    """Take the job's environment over. If this process began with another one than that, start the entrypoint anew."""
+    given = dict(entry.split("=", 1) for entry in job["env"])
+    expected = as_entrypoint(given)
+    unlike = {name for name in expected.keys() | begun_with.keys() if expected.get(name) != begun_with.get(name)}
+    if job["argv"] != [ENTRYPOINT] or unlike - UNREAD:
+        os.execvpe(job["argv"][0], job["argv"], given)  # noqa: S606 - what the guest asks for
+    os.environ.clear()
+    os.environ.update(expected)
+
+
+def as_entrypoint(given: dict[str, str]) -> dict[str, str]:
+    """Return the environment that ``run.sh`` makes of ``given`` for the grader."""
+    made = {PATH_VARIABLE: given.get("PYTHONPATH", ""), "PYTHONPATH": str(PLACE)}
+    return {"PWD": os.getcwd()} | given | made
+
+
+def _load() -> list[str]:
+    """Load everything and put it on the shelf; return the top-level names that a job must not bring a file for."""
+    os.environ |= imports.ONE_THREAD | {"HOME": HOME}
+    mine: dict[str, list[str]] = {__name__: [], shelf.__name__: []}
+    there = sys.modules.keys() - mine
+    recorded = shelf.closures(PLACE / "loads.json") | mine
+    importlib.import_module(OWN)
+    recorded[OWN] = [name for name in sys.modules if name not in there | mine.keys()]
+    kept = shelf.Shelf(recorded)
+    filters = list(warnings.filters)
+    importlib.import_module("numpy")
+    kept.put_filters("numpy", filters)
+    for name in (PLACE / "warm.txt").read_text(encoding="utf-8").split():
+        importlib.import_module(name)
+    _draw()
+    kept.put([name for name in sys.modules if name not in there])
+    finder: Any = kept
+    sys.meta_path.insert(0, finder)
+    gc.collect()
+    gc.freeze()
+    return [name for name in kept.packages if name != __package__]
+
+
+def _draw() -> None:
+    """Draw a plot: the first one reads fonts and fills caches."""
+    figure: Any = importlib.import_module("matplotlib.figure").Figure()
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1])
+    axes.set_title("0123456789.-")
+    agg = importlib.import_module("matplotlib.backends.backend_agg")
+    with open(os.devnull, "wb") as nowhere:
+        agg.FigureCanvasAgg(figure).print_png(nowhere)

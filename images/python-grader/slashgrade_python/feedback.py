@@ -303,6 +303,7 @@ class Feedback:
         subset_columns: compare only these. allow_order_variance: rows and columns may be in another order as long as
         their labels match. display_input: show the student the frame, at most 9 rows of it.
         """
+        data = frames.own(data)
         problems = frames.problems(
             name, ref, data, subset_columns, frames.Rules(check_values=check_values, any_order=allow_order_variance)
         )

@@ -38,11 +38,21 @@ class Ending(enum.Enum):
 
 def watch(work: Callable[[], None], seconds: float | None) -> Ending:
     """Do ``work`` in a process of its own, for at most ``seconds`` (None for no limit)."""
+    return oversee(begin(work), seconds)
+
+
+def begin(work: Callable[[], None]) -> int:
+    """Start to do ``work`` in a process of its own; return its number."""
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
     if child == 0:
         _do(work)
+    return child
+
+
+def oversee(child: int, seconds: float | None) -> Ending:
+    """Wait for the end of what was begun, for at most ``seconds`` (None for no limit)."""
     try:
         with limited(seconds):
             _, status = os.waitpid(child, 0)

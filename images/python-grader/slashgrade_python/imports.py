@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+from slashgrade_python import docstrings
 from slashgrade_python.layout import Layout
 
 #: Libraries worth sharing, and words in the files that call for them besides ``import``.
@@ -58,9 +59,17 @@ def ahead(layout: Layout) -> None:
         if name.partition(".")[0] in shadows:
             continue  # the job brings a module of that name
         try:
-            importlib.import_module(name)
+            _import(name)
         except Exception as error:  # whoever imports it for real gets to see that
             print(f"{name}: {error}", file=sys.stderr)
+
+
+def _import(name: str) -> None:
+    if name.startswith("matplotlib"):
+        with docstrings.recorded():
+            importlib.import_module(name)
+    else:
+        importlib.import_module(name)
 
 
 def wanted(text: bytes | mmap.mmap) -> list[str]:

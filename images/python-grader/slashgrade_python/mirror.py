@@ -34,6 +34,10 @@ datetime decimal fractions abc enum io pathlib random types functools itertools
 """
 CLAIMABLE = frozenset(_PACKAGES.split())
 
+#: Attributes that libraries ask for by themselves and believe: an address in memory to read from, a function to compare
+#: with instead of their own. Stand-ins have none of them.
+BELIEVED = ("__array_", "__dlpack", "__arrow_c_", "__cuda_array_", "__buffer__", "__dataframe__")
+
 #: Where a stand-in class keeps its link and number, and a stand-in function its number.
 _ORIGIN = "_remote_origin"
 NUMBER = "_remote_number"
@@ -50,7 +54,7 @@ class RemoteType(type):
         return link.call(number, args, kwargs)
 
     def __getattr__(cls, name: str) -> Any:
-        if _ORIGIN not in cls.__dict__:
+        if _ORIGIN not in cls.__dict__ or name.startswith(BELIEVED):
             raise AttributeError(name)
         link, number = identity(cls)
         return link.request("getattr", number, (name,))
@@ -79,6 +83,8 @@ class RemoteObject:
     _remote_number: int
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith(BELIEVED):
+            raise AttributeError(name)
         return self._remote_link.request("getattr", self._remote_number, (name,))
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -180,8 +186,20 @@ def _forward(name: str) -> Callable[..., Any]:
 
 def _claimed_class(value: RemoteObject) -> type:
     """Return the class that isinstance sees: the library's own where the object is of a library's class."""
-    kind = type(value)
-    return library_class(kind.__module__, kind.__qualname__) or kind
+    for kind in type(value).__mro__:
+        if isinstance(kind, RemoteType) and (known := library_class(kind.__module__, kind.__qualname__)):
+            return known
+    return type(value)
+
+
+def is_stand_in(value: Any) -> bool:
+    """Return whether ``value`` is an object of the other process, whatever its class claims."""
+    return isinstance(type(value), RemoteType)
+
+
+def ask_module(value: RemoteObject, name: str) -> Any:
+    """Return the stand-in for a module of the process that ``value`` is in."""
+    return value._remote_link.root("module", name)
 
 
 def library_class(module: str, qualname: str) -> type | None:

@@ -12,6 +12,7 @@ import pwd
 import socket
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from slashgrade_python import guard, imports, report, texts, tracebacks
@@ -26,19 +27,20 @@ PATH_VARIABLE = "SLASHGRADE_PYTHONPATH"
 HOME = f"/home/{STUDENT}"
 
 
-def run(started: float) -> int:
+def run(started: float, begin: Callable[[], int] | None = None) -> int:
     """Grade the job under /grade. Returns the exit status: 1 without /grade, else 0.
 
     started: ``time.monotonic()`` when the job's time began.
+    begin: has a process that waits for it do ``grade``, and returns its number; by default one is forked.
     Raises OSError if not even the space that was set aside for the result can be written.
     """
     layout = Layout()
     if not layout.root.is_dir():
         print("ERROR: /grade not found! Mounting may have failed.")
         return 1
-    tracebacks.CURRENT = texts.from_environment()
     limits = Limits.from_environment(started=started)
-    ending = guard.watch(lambda: _grade(layout, limits), limits.last_call())
+    child = begin() if begin else guard.begin(lambda: grade(started))
+    ending = guard.oversee(child, limits.last_call())
     if ending is guard.Ending.LATE:
         layout.write_result(report.encode(report.late(texts.from_environment())))
     elif ending is guard.Ending.BROKEN:
@@ -46,8 +48,10 @@ def run(started: float) -> int:
     return 0
 
 
-def _grade(layout: Layout, limits: Limits) -> None:
-    """Grade, and write the result."""
+def grade(started: float) -> None:
+    """Grade, and write the result. started: as for ``run``."""
+    layout, limits = Layout(), Limits.from_environment(started=started)
+    tracebacks.CURRENT = texts.from_environment()
     _settle()
     layout.prepare()
     imports.ahead(layout)

@@ -8,17 +8,20 @@ fault: ``shelf.py`` hides the libraries until they are imported.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
 import os
+import signal
 import socket
 import sys
+import time
 import warnings
 from pathlib import Path
 from typing import Any
 
-from slashgrade_python import imports, shelf
+from slashgrade_python import guard, imports, shelf, supervisor
 from slashgrade_python.supervisor import HOME, PATH_VARIABLE
 
 #: Set where this process is to wait for its job.
@@ -41,39 +44,77 @@ UNREAD = frozenset(
 )
 
 
-def wait() -> None:
-    """Load everything, and return once the job is there, with its environment; end the process if none comes."""
+def run() -> int:
+    """Load everything, wait for the job, and grade it. Returns the exit status; 0 if no job comes.
+
+    The guard's child loads: so it is not forked with all that is loaded, only what it forks itself.
+    """
     del os.environ[VARIABLE]
     begun_with = dict(os.environ)
+    ours, theirs = socket.socketpair()
     with socket.socket(fileno=DESCRIPTOR) as guest:
-        ready = {"ready": True, "folders": FOLDERS, "names": _load()}
-        guest.sendall(json.dumps(ready).encode() + b"\n")
-        line = _line(guest)
+        child = guard.begin(lambda: _be_ready(theirs, (ours, guest)))
+        theirs.close()
+        ready = _line(ours)
+        guest.sendall(ready)
+        line = _line(guest) if ready else b""
     if not line:
-        os._exit(0)
-    _become(json.loads(line), begun_with)
+        os.kill(child, signal.SIGKILL)
+        return 0 if ready else 1
+    started = time.monotonic()
+    job = json.loads(line)
+    given = dict(entry.split("=", 1) for entry in job["env"])
+    if job["argv"] != [ENTRYPOINT] or not _is_as_begun(as_entrypoint(given), begun_with):
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.execvpe(job["argv"][0], job["argv"], given)  # noqa: S606 - what the guest asks for
+    _take_environment(as_entrypoint(given))
+
+    def begin() -> int:
+        order = {"environment": dict(os.environ), "started": started}
+        try:
+            with ours:
+                ours.sendall(json.dumps(order).encode() + b"\n")
+        except OSError:  # it has ended meanwhile
+            return guard.begin(lambda: supervisor.grade(started))
+        return child
+
+    return supervisor.run(started, begin)
 
 
-def _line(guest: socket.socket) -> bytes:
-    """Return what comes up to the first line end; nothing if the guest hangs up before."""
+def _be_ready(guard_end: socket.socket, others: tuple[socket.socket, ...]) -> None:
+    """Be the guard's child: load everything, say so, and grade once the job is there."""
+    for each in others:
+        each.close()
+    with guard_end:
+        ready = {"ready": True, "folders": FOLDERS, "names": _load()}
+        guard_end.sendall(json.dumps(ready).encode() + b"\n")
+        line = _line(guard_end)
+    if line:
+        job = json.loads(line)
+        _take_environment(job["environment"])
+        supervisor.grade(job["started"])
+
+
+def _line(sock: socket.socket) -> bytes:
+    """Return what comes up to the first line end; nothing if the other side hangs up before."""
     got = bytearray()
     while b"\n" not in got and len(got) <= LINE_LIMIT:
-        piece = guest.recv(1 << 16)
+        piece = sock.recv(1 << 16)
         if not piece:
             return b""
         got += piece
     return bytes(got)
 
 
-def _become(job: dict[str, Any], begun_with: dict[str, str]) -> None:
-    """Take the job's environment over. If this process began with another one than that, start the entrypoint anew."""
-    given = dict(entry.split("=", 1) for entry in job["env"])
-    expected = as_entrypoint(given)
-    unlike = {name for name in expected.keys() | begun_with.keys() if expected.get(name) != begun_with.get(name)}
-    if job["argv"] != [ENTRYPOINT] or unlike - UNREAD:
-        os.execvpe(job["argv"][0], job["argv"], given)  # noqa: S606 - what the guest asks for
+def _is_as_begun(expected: dict[str, str], begun_with: dict[str, str]) -> bool:
+    names = expected.keys() | begun_with.keys()
+    return {name for name in names if expected.get(name) != begun_with.get(name)} <= UNREAD
+
+
+def _take_environment(variables: dict[str, str]) -> None:
     os.environ.clear()
-    os.environ.update(expected)
+    os.environ.update(variables)
 
 
 def as_entrypoint(given: dict[str, str]) -> dict[str, str]:
@@ -102,7 +143,7 @@ def _load() -> list[str]:
     sys.meta_path.insert(0, finder)
     gc.collect()
     gc.freeze()
-    return [name for name in kept.packages if name != __package__]
+    return [name for name in kept.packages if name != "slashgrade_python"]
 
 
 def _draw() -> None:
@@ -114,3 +155,5 @@ def _draw() -> None:
     agg = importlib.import_module("matplotlib.backends.backend_agg")
     with open(os.devnull, "wb") as nowhere:
         agg.FigureCanvasAgg(figure).print_png(nowhere)
+    with contextlib.suppress(AttributeError):  # the fonts' files, which a fork closes anyway
+        importlib.import_module("matplotlib.font_manager")._get_font.cache_clear()

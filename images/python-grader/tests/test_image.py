@@ -822,3 +822,40 @@ def test_tools_and_pins(image):
     assert done.stdout.count("/usr/bin/") == 5, done
     assert "True 2.4.6" in done.stdout
     assert "en_US.utf8" in done.stdout
+
+
+# ---------------------------------------------------------------------- what imports leave
+
+DOCUMENTED = """
+import sys, inspect
+sys.path.insert(0, "/python_autograder")
+from slashgrade_python import docstrings
+if sys.argv[1] == "recorded":
+    with docstrings.recorded():
+        import matplotlib.pyplot as plt
+else:
+    import matplotlib.pyplot as plt
+import matplotlib.artist, matplotlib.axis
+waiting, seen = [matplotlib.artist.Artist], []
+while waiting:
+    kind = waiting.pop()
+    waiting += kind.__subclasses__()
+    seen.append([kind.__qualname__, kind.__doc__, kind.set.__doc__, str(inspect.signature(kind.set))])
+seen += [[name, getattr(value, "__doc__", None)] for name, value in sorted(vars(plt).items()) if callable(value)]
+seen += [sorted(matplotlib.axis._line_inspector.aliasd.items(), key=str)]
+print(len(seen), repr(seen))
+"""
+
+
+def test_recorded_documentation_is_matplotlibs_own(image):
+    found = [
+        subprocess.run(
+            ["docker", "run", "--rm", "--network=none", "--entrypoint=/venv/bin/python", image, "-c", DOCUMENTED, way],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for way in ("recorded", "made anew")
+    ]
+    assert int(found[0].split()[0]) > 100
+    assert found[0] == found[1]

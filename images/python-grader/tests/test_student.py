@@ -19,6 +19,7 @@ import pytest
 import sympy
 
 from slashgrade_python import modules
+from slashgrade_python.checks import arrays, frames, scalars
 from slashgrade_python.execution import Program
 from slashgrade_python.limits import TimedOut, limited
 from slashgrade_python.outcomes import Kind, Vanished
@@ -586,3 +587,93 @@ def test_assignments_to_modules_are_found():
         ("numpy", "ndarray.sum"),
         ("numpy.linalg", "inv"),
     ]
+
+
+# ---------------------------------------------------------------------- values that lie, under Feedback's checks
+
+LIARS = """
+import numpy, pandas
+
+class Number:
+    is_number = True
+    def __sub__(self, other): return 0
+    def __rsub__(self, other): return 0
+    def __abs__(self): return 0
+    def __lt__(self, other): return True
+    def __eq__(self, other): return True
+
+class float64(Number):
+    __module__ = "numpy"
+    __qualname__ = "float64"
+    def __float__(self): return 2.0
+
+class ndarray:
+    __module__ = "numpy"
+    __qualname__ = "ndarray"
+    shape = (3,)
+    def __array_function__(self, *args, **kwargs): return True
+    def __array_ufunc__(self, *args, **kwargs): return numpy.array([True] * 3)
+    def __array__(self, *args, **kwargs): return numpy.zeros(3)
+
+class Address:
+    __module__ = "numpy"
+    __qualname__ = "ndarray"
+    __array_interface__ = {"shape": (3,), "typestr": "<f8", "data": (16, False), "version": 3}
+
+class Array(numpy.ndarray):
+    def __array_function__(self, *args, **kwargs): return True
+
+class Frame(pandas.DataFrame):
+    @property
+    def _constructor(self): return Frame
+    def equals(self, other): return True
+
+number, scalar, array, address = Number(), float64(), ndarray(), Address()
+wrong, right = numpy.zeros(3).view(Array), numpy.ones(3).view(Array)
+wrong_frame, right_frame = Frame({"a": ["x"]}), Frame({"a": ["y"]})
+items = pandas.DataFrame({"a": pandas.Series([Number()], dtype=object)})
+labels = pandas.DataFrame({"a": ["y"]}, index=[Number()])
+"""
+
+
+@pytest.fixture
+def liars(student):
+    import numpy
+    import pandas
+
+    assert numpy and pandas  # what a stand-in claims to be is looked up among what is imported
+    names = "number scalar array address wrong right wrong_frame right_frame items labels".split()  # noqa: SIM905
+    loaded = student.load(Program(LIARS, "user_code.py"), names)
+    assert loaded.failure is None, loaded.failure
+    return loaded.values
+
+
+@pytest.mark.parametrize(("name", "value"), [("number", 3.0), ("scalar", 3.0)])
+def test_numbers_are_converted_before_they_are_compared(liars, name, value):
+    assert scalars.problems("x", value, liars[name], 1e-5, 1e-8)
+
+
+def test_number_that_converts_is_one(liars):
+    assert scalars.problems("x", 2.0, liars["scalar"], 1e-5, 1e-8) == []
+
+
+@pytest.mark.parametrize(("name", "good"), [("array", False), ("address", False), ("wrong", False), ("right", True)])
+def test_arrays_are_converted_before_they_are_compared(liars, name, good):
+    import numpy
+
+    ref = numpy.ones(3)
+    try:
+        found = not arrays.feature_problems("x", ref, liars[name]) and arrays.close(ref, liars[name], 1e-5, 1e-8)
+    except TypeError:
+        found = False
+    assert found is good
+
+
+@pytest.mark.parametrize(
+    ("name", "good"), [("wrong_frame", False), ("right_frame", True), ("items", False), ("labels", False)]
+)
+def test_frames_are_converted_before_they_are_compared(liars, name, good):
+    import pandas
+
+    problems = frames.problems("x", pandas.DataFrame({"a": ["y"]}), frames.own(liars[name]), None, frames.Rules())
+    assert (problems == []) is good

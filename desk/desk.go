@@ -44,6 +44,13 @@ func (d *Desk) Grade(ctx context.Context, work *Work) (*runner.Grading, error) {
 	return runner.New(d.engine, tree{work.Tree}, &d.opts).Grade(ctx, &job)
 }
 
+// Prepare makes the container of a work as Grade does, and stops where the grader would be started.
+func (d *Desk) Prepare(ctx context.Context, work *Work) (*runner.Prepared, error) {
+	job := work.Job
+	job.ReceivedAt = time.Now()
+	return runner.New(d.engine, tree{work.Tree}, &d.opts).Prepare(ctx, &job)
+}
+
 // tree is the one archive that a job of the desk has. It is made while it is read, and stands nowhere.
 type tree struct{ dir *jobspec.GradeDir }
 

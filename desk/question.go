@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/slashgrade/slashgrade/jobspec"
@@ -62,10 +63,13 @@ func (q *Question) Work(submission *jobspec.Submission) (*Work, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := q.Options
+	options, warnings := q.Options, q.Warnings
+	if submission.Params != nil { // whoever gives them has run server.py, or knows better
+		warnings = slices.DeleteFunc(slices.Clone(warnings), func(text string) bool { return text == jobspec.ServerNotRun })
+	}
 	return &Work{Tree: tree, Job: jobspec.Job{
 		ID: strings.ToLower(rand.Text()), Image: options.Image, Entrypoint: options.Entrypoint, Timeout: options.Timeout,
-		EnableNetworking: options.EnableNetworking, Environment: options.Environment, Warnings: q.Warnings,
+		EnableNetworking: options.EnableNetworking, Environment: options.Environment, Warnings: warnings,
 	}}, nil
 }
 

@@ -3,6 +3,9 @@ package desk
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/slashgrade/slashgrade/jobspec"
 )
@@ -73,4 +76,59 @@ func text(object map[string]any, key string) string {
 		return *value
 	}
 	return ""
+}
+
+// AllImages are the images of the whole report and then those of its tests, labelled with the test's name.
+func (r *Results) AllImages() []Image {
+	all := append([]Image(nil), r.Images...)
+	for _, test := range r.Tests {
+		for _, image := range test.Images {
+			image.Label = test.Name + " " + image.Label
+			all = append(all, image)
+		}
+	}
+	return all
+}
+
+// PointsShown says whether a student is shown points: not if any test lacks them.
+func (r *Results) PointsShown() bool {
+	return !slices.ContainsFunc(r.Tests, func(test Test) bool { return test.Points == nil || test.MaxPoints == nil })
+}
+
+// Points are those of all tests, and how many there could be. The score is another figure: the two may disagree.
+func (r *Results) Points() (points, most float64) {
+	for _, test := range r.Tests {
+		if test.Points != nil && test.MaxPoints != nil {
+			points, most = points+*test.Points, most+*test.MaxPoints
+		}
+	}
+	return points, most
+}
+
+// Mark is what stands before a test.
+type Mark string
+
+// The marks, by PrairieLearn's rules.
+const (
+	Passed   Mark = "passed"   // as many points as there are, as far as two decimals tell
+	Failed   Mark = "failed"   // less, or more
+	Unmarked Mark = "unmarked" // no points, or none to be had
+)
+
+// Mark is the test's mark.
+func (t *Test) Mark() Mark {
+	switch {
+	case t.Points == nil || t.MaxPoints == nil || Number(*t.MaxPoints) == "0":
+		return Unmarked
+	case Number(*t.Points) == Number(*t.MaxPoints):
+		return Passed
+	default:
+		return Failed
+	}
+}
+
+// Number writes points as PrairieLearn does: with at most two decimals, without trailing zeros.
+func Number(value float64) string {
+	text := strconv.FormatFloat(value, 'f', 2, 64)
+	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }

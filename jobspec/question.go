@@ -24,6 +24,9 @@ type Question struct {
 	Warnings []string
 }
 
+// ServerNotRun is the warning of a question that has a server.py. Whoever has run it may take the warning away.
+const ServerNotRun = "server.py is not run here: parameters that it computes are missing from data/data.json"
+
 // ParseQuestion reads the question whose folder in the course is dir: its info.json, and question.html for the parameters. An error
 // names the question and all that is wrong with it.
 func ParseQuestion(fsys fs.FS, dir string) (*Question, error) {
@@ -86,7 +89,7 @@ func (q *Question) readParams(fsys fs.FS) error {
 	}
 	q.Params = params
 	if _, err := fs.Stat(fsys, path.Join(q.Dir, "server.py")); err == nil {
-		q.Warnings = append(q.Warnings, "server.py is not run here: parameters that it computes are missing from data/data.json")
+		q.Warnings = append(q.Warnings, ServerNotRun)
 	}
 	return nil
 }

@@ -47,6 +47,9 @@ func (a *attempt) collectEnded(ending *sandbox.Ending) *failure {
 	ended := ending.Ended
 	a.report.Exit = &jobspec.Exit{Status: ended.Status, Signal: signalName(ended.Signal), OutOfMemory: ended.OutOfMemory}
 	a.grading.Log.Finish(ended.Output)
+	a.grading.Usage = &Usage{
+		MemoryPeak: ended.MemoryPeak, GradeBytes: ended.GradeBytes, GradeInodes: ended.GradeInodes, Output: ended.Output,
+	}
 	a.grading.Log.Info(fmt.Sprintf("The entrypoint ended with exit status %d after %.3f s; memory at most %d MiB, /grade %d MiB in %d inodes",
 		ended.Status, ending.FinishedAt.Sub(ending.StartedAt).Seconds(), ended.MemoryPeak>>20, ended.GradeBytes>>20, ended.GradeInodes))
 	if failed := a.badEnd(ended); failed != nil {

@@ -31,6 +31,9 @@ type Files interface {
 type Grading struct {
 	Report *jobspec.Report
 	Log    *OutputLog
+	// Profile is the policy under which the job ran; nil for one that was refused. Usage is what it took of that; nil where nothing ran.
+	Profile *sandbox.Profile
+	Usage   *Usage
 
 	container Container // nil where none is left
 	limit     int64     // of the archive's files

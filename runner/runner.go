@@ -73,13 +73,7 @@ type attempt struct {
 
 // Grade implements [Grader].
 func (r *Runner) Grade(ctx context.Context, job *jobspec.Job) (*Grading, error) {
-	a := &attempt{Runner: r, job: job, grading: NewGrading(NewReport(job), nil), times: Timestamps(job)}
-	a.report = a.grading.Report
-	a.profile = (&sandbox.Policy{Default: r.opts.Profile, Images: r.opts.Images}).For(job.Image)
-	a.report.Runner = "slashgrade/" + r.opts.Version + " " + r.opts.ID
-	a.grading.limit = a.profile.GradeBytes
-	a.grading.Log.Info("Running job " + job.ID)
-	a.limitTime()
+	a := r.attempt(job)
 	failure, err := a.phases(ctx)
 	if err != nil {
 		a.discard(ctx)
@@ -95,6 +89,18 @@ func (r *Runner) Grade(ctx context.Context, job *jobspec.Job) (*Grading, error) 
 	a.report.Stamp(a.times)
 	a.grading.Log.Info(fmt.Sprintf("Job %s ended: %s", job.ID, a.report.Outcome))
 	return a.grading, nil
+}
+
+// attempt begins a job.
+func (r *Runner) attempt(job *jobspec.Job) *attempt {
+	a := &attempt{Runner: r, job: job, grading: NewGrading(NewReport(job), nil), times: Timestamps(job)}
+	a.report = a.grading.Report
+	a.profile = (&sandbox.Policy{Default: r.opts.Profile, Images: r.opts.Images}).For(job.Image)
+	a.report.Runner = "slashgrade/" + r.opts.Version + " " + r.opts.ID
+	a.grading.Profile, a.grading.limit = a.profile, a.profile.GradeBytes
+	a.grading.Log.Info("Running job " + job.ID)
+	a.limitTime()
+	return a
 }
 
 // limitTime lowers the job's time limit to the longest that this runner gives.

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/kballard/go-shellquote"
+	"github.com/slashgrade/slashgrade/desk/ansi"
 	"github.com/slashgrade/slashgrade/lint"
 	"github.com/spf13/cobra"
 )
@@ -107,7 +108,7 @@ func (t *terminal) findings(r *lint.Report) error {
 	colours := map[lint.Severity]string{lint.Error: red, lint.Warning: yellow, lint.Note: grey}
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		t.line("%s:%d:%d: %s: %s [%s]", printable(f.File), f.Line, f.Column, t.colour(colours[f.Severity], string(f.Severity)),
+		t.line("%s:%d:%d: %s: %s [%s]", ansi.Plain(f.File), f.Line, f.Column, t.colour(colours[f.Severity], string(f.Severity)),
 			oneLine(f.Message), f.Rule)
 		t.line("    %s", oneLine(f.Advice))
 	}
@@ -115,7 +116,7 @@ func (t *terminal) findings(r *lint.Report) error {
 	return err
 }
 
-func oneLine(text string) string { return strings.ReplaceAll(printable(text), "\n", " ") }
+func oneLine(text string) string { return strings.ReplaceAll(ansi.Plain(text), "\n", " ") }
 
 func summary(r *lint.Report) string {
 	looked := plural(r.Questions, "question")

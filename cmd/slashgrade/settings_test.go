@@ -39,22 +39,6 @@ func TestEveryKeyIsExplained(t *testing.T) {
 	}
 }
 
-func TestPrintable(t *testing.T) {
-	for text, want := range map[string]string{
-		"plain ä ✓\n\tx":     "plain ä ✓\n\tx",
-		"\x1b[31mred\x1b[0m": "␛[31mred␛[0m",
-		"a\rb":               "ab",
-		"\x00\x07":           "␀␇",
-		"\x7f":               "\uFFFD",
-		"\u202egnirts":       "\uFFFDgnirts", // turns the line around
-		"\u0085\u009b2J":     "\uFFFD\uFFFD2J",
-	} {
-		if got := printable(text); got != want {
-			t.Errorf("printable(%q) = %q, want %q", text, got, want)
-		}
-	}
-}
-
 func TestPercent(t *testing.T) {
 	for score, want := range map[float64]string{0: "0%", 1: "100%", 0.5: "50%", 2.0 / 3: "66.67%", 0.999999: "100%", 0.12345: "12.35%"} {
 		if got := percent(score); got != want {

@@ -9,13 +9,13 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/lipgloss/table"
 	"github.com/muesli/termenv"
 	"github.com/slashgrade/slashgrade/desk"
+	"github.com/slashgrade/slashgrade/desk/ansi"
 	"github.com/slashgrade/slashgrade/jobspec"
 )
 
@@ -35,7 +35,7 @@ func newTerminal(stdout, stderr io.Writer) *terminal {
 }
 
 func (t *terminal) warn(text string) {
-	_, _ = fmt.Fprintf(t.stderr, "slashgrade: warning: %s\n", printable(text))
+	_, _ = fmt.Fprintf(t.stderr, "slashgrade: warning: %s\n", ansi.Plain(text))
 }
 
 func (t *terminal) colour(number, text string) string {
@@ -89,21 +89,9 @@ func (p *progress) end() {
 	}
 }
 
-// report shows one report as a student would see it, and the timestamps.
+// report shows one report as a student would see it, what staff should mend, and the timestamps.
 func (t *terminal) report(s *submitted) {
-	r := desk.ReadResults(s.report)
-	t.line("%s  %s", s.name, t.headline(s.report, r))
-	if !s.report.Succeeded {
-		t.indented("", s.report.Message)
-	}
-	for _, message := range r.FormatErrors {
-		t.indented("Error: ", message)
-	}
-	t.indented("", r.Message)
-	for _, test := range r.Tests {
-		t.test(&test)
-	}
-	t.indented("", r.Output)
+	t.student(s)
 	for _, warning := range s.report.Warnings {
 		t.indented(t.colour(yellow, "for staff: "), warning)
 	}
@@ -111,6 +99,38 @@ func (t *terminal) report(s *submitted) {
 	for _, stamp := range stampsOf(&s.report.Timestamps) {
 		t.line("  %-22s %s", stamp.name, stamp.text())
 	}
+}
+
+// student shows a report as its student would see it.
+func (t *terminal) student(s *submitted) {
+	r := desk.ReadResults(s.report)
+	t.line("%s  %s%s", s.name, t.headline(s.report, r), pointsOf(s.report, r))
+	if !s.report.Succeeded {
+		t.indented("", s.report.Message)
+	}
+	for _, message := range r.FormatErrors {
+		t.indented(t.colour(red, "Error: "), message)
+	}
+	t.indented("", r.Message)
+	if len(r.Tests) > 0 && !r.PointsShown() {
+		t.indented(t.colour(yellow, "! "), "a test has no points, so no points are shown")
+	}
+	for i := range r.Tests {
+		t.test(&r.Tests[i], r.PointsShown())
+	}
+	if strings.TrimSpace(r.Output) != "" {
+		t.line("  output")
+		t.indented(t.colour(grey, "│ "), r.Output)
+	}
+}
+
+// pointsOf are the points of all tests, where a student is shown them.
+func pointsOf(report *jobspec.Report, r *desk.Results) string {
+	if !report.Succeeded || len(r.Tests) == 0 || !r.PointsShown() || r.Ungradable() {
+		return ""
+	}
+	points, most := r.Points()
+	return fmt.Sprintf("  %s of %s points", desk.Number(points), desk.Number(most))
 }
 
 func (t *terminal) headline(report *jobspec.Report, r *desk.Results) string {
@@ -130,27 +150,31 @@ func percent(score float64) string {
 	return strconv.FormatFloat(float64(int(score*10000+0.5))/100, 'f', -1, 64) + "%"
 }
 
-func (t *terminal) test(test *desk.Test) {
-	mark, points := t.colour(grey, "·"), ""
-	if test.Points != nil && test.MaxPoints != nil {
-		mark = t.colour(red, "✗")
-		if *test.Points == *test.MaxPoints {
-			mark = t.colour(green, "✓")
-		}
-		points = fmt.Sprintf("  %g/%g", *test.Points, *test.MaxPoints)
+func (t *terminal) test(test *desk.Test, points bool) { //nolint:revive // a report shows points for all tests or for none
+	marks := map[desk.Mark]string{
+		desk.Passed: t.colour(green, "✓"), desk.Failed: t.colour(red, "✗"), desk.Unmarked: t.colour(grey, "·"),
 	}
-	t.line("  %s %s%s", mark, printable(test.Name), points)
+	mark, shown := marks[desk.Unmarked], ""
+	if points {
+		mark, shown = marks[test.Mark()], fmt.Sprintf("  %s/%s", desk.Number(*test.Points), desk.Number(*test.MaxPoints))
+	}
+	t.line("  %s %s%s", mark, ansi.Plain(test.Name), shown)
+	t.indented("    ", test.Description)
 	t.indented("    ", test.Message)
-	t.indented("    ", test.Output)
+	t.indented(t.colour(grey, "  │ "), test.Output)
 }
 
-// indented writes text line by line behind the prefix.
+// indented writes text line by line behind the prefix, with its own colours where there is colour.
 func (t *terminal) indented(prefix, text string) {
-	text = strings.TrimRight(printable(text), "\n ")
+	text = strings.TrimRight(text, "\r\n ")
 	if text == "" {
 		return
 	}
-	for line := range strings.SplitSeq(text, "\n") {
+	shown := ansi.Plain
+	if t.colours.ColorProfile() != termenv.Ascii {
+		shown = ansi.Coloured
+	}
+	for line := range strings.SplitSeq(shown(text), "\n") {
 		t.line("  %s%s", prefix, line)
 	}
 }
@@ -201,7 +225,7 @@ func firstMessage(report *jobspec.Report, r *desk.Results) string {
 // shorten keeps a cell on one line.
 func shorten(text string) string {
 	const most = 56
-	line, _, _ := strings.Cut(strings.TrimSpace(printable(text)), "\n")
+	line, _, _ := strings.Cut(strings.TrimSpace(ansi.Plain(text)), "\n")
 	if utf8.RuneCountInString(line) > most {
 		line = string([]rune(line)[:most-1]) + "…"
 	}
@@ -245,23 +269,4 @@ func (t *terminal) json(s *submitted) error {
 		Submission string          `json:"submission"`
 		Report     *jobspec.Report `json:"report"`
 	}{s.name, s.report})
-}
-
-// printable keeps what a student's code wrote from steering the reader's terminal: control characters other than line ends and tabs,
-// and with them all escape sequences, become visible.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case r == '\r':
-			return -1
-		case r < ' ':
-			return '\u2400' + r // the picture of the control character
-		case r == 0x7f || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.C, r) && r <= 0x9f:
-			return '\uFFFD'
-		default:
-			return r
-		}
-	}, text)
 }

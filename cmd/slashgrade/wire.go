@@ -163,7 +163,8 @@ func (h *host) engine(ctx context.Context) (*dockerengine.Engine, error) {
 		},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w\nis Docker running, and may this user use it?", err)
+		return nil, fmt.Errorf("%w\nis Docker running, and may this user use it? "+
+			"`docker version` shows both; https://docs.docker.com/engine/install says how to get it", err)
 	}
 	h.onClose(engine.Close)
 	return engine, nil

@@ -20,7 +20,7 @@ func (s *Session) Unpack(ctx context.Context, archive io.Reader, executable stri
 	ctx, cancel := context.WithTimeoutCause(ctx, unpackTimeout, errors.New("the archive took too long to unpack"))
 	defer cancel()
 	order := guest.Prepare{
-		User: s.user(), Executable: executable,
+		User: s.User(), Executable: executable,
 		MaxBytes: s.spec.Profile.GradeBytes, MaxEntries: int(s.spec.Profile.GradeInodes),
 	}
 	if err := s.send(ctx, guest.KindPrepare, order); err != nil {
@@ -40,7 +40,8 @@ func (s *Session) Unpack(ctx context.Context, archive io.Reader, executable stri
 	return readiness(frame)
 }
 
-func (s *Session) user() string {
+// User is who the job runs as, as a profile or an image names it: the profile's user, else the image's; "" is root.
+func (s *Session) User() string {
 	if s.spec.Profile.User != "" {
 		return s.spec.Profile.User
 	}

@@ -121,9 +121,18 @@ func (e *Engine) Start(ctx context.Context, spec *sandbox.Spec) (sandbox.Contain
 	}
 	if err != nil {
 		e.forgetGuests()
-		return nil, err
+		return nil, e.explain(ctx, spec.Image, err)
 	}
 	return c, nil
+}
+
+// explain adds what a container that could not be started is most likely about: an image for another kind of processor.
+func (e *Engine) explain(ctx context.Context, image *sandbox.Image, err error) error {
+	engine, asked := e.api.ServerVersion(ctx)
+	if asked != nil || image.Arch == "" || engine.Arch == image.Arch {
+		return err
+	}
+	return fmt.Errorf("%w\nthe image %s is for %s, and the engine's machine is %s: pull or build the image for that", err, image.Name, image.Arch, engine.Arch)
 }
 
 func (e *Engine) start(ctx context.Context, spec *sandbox.Spec) (*Container, error) {

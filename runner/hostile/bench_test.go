@@ -114,7 +114,7 @@ func (b *bench) grade(t *testing.T, judge judge, c *hostileCase) *graded {
 	if refusal != "" {
 		return newGraded(t, runner.Refused(job, refusal), job, time.Since(began))
 	}
-	if err := b.files.Put(t.Context(), job.Files, jobspec.ArchiveName, bytes.NewReader(c.archive)); err != nil {
+	if err := b.files.Put(t.Context(), job.Files, jobspec.ArchiveName, bytes.NewReader(c.archive(t))); err != nil {
 		t.Fatal(err)
 	}
 	grader := runner.New(b.engine, b.files, &runner.Options{ID: b.id, Version: "test", Profile: b.policy(t, c)})

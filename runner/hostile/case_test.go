@@ -45,7 +45,8 @@ type hostileCase struct {
 	want        expectation
 	overrides   map[string]json.RawMessage // of the job message
 	body        []byte                     // in place of the job message
-	archive     []byte
+	files       map[string]string          // of /grade/tests
+	entries     []archiveEntry             // behind them
 }
 
 // settings are what a case has beside its files.
@@ -78,9 +79,7 @@ func parseCase(t *testing.T, name string, text []byte) *hostileCase {
 	if len(bytes.TrimSpace(parts.Comment)) == 0 {
 		t.Fatalf("%s does not begin with what the case tries", name)
 	}
-	c := &hostileCase{name: name}
-	files := map[string]string{}
-	var entries []archiveEntry
+	c := &hostileCase{name: name, files: map[string]string{}}
 	for _, part := range parts.Files {
 		data := part.Data
 		base, isQuoted := strings.CutSuffix(part.Name, quoted)
@@ -97,30 +96,28 @@ func parseCase(t *testing.T, name string, text []byte) *hostileCase {
 		case bodyName:
 			c.body = data
 		case entriesName:
-			decode(t, name, data, &entries)
+			decode(t, name, data, &c.entries)
 		default:
-			files[base] = string(data)
+			c.files[base] = string(data)
 		}
 	}
 	if c.want.Outcome == "" && !c.want.Unanswerable {
 		t.Fatalf("%s does not say what must come of the case", name)
 	}
-	c.pack(t, files, entries)
 	return c
 }
 
-// pack makes the archive of the case: a usual one, one of listed entries behind the usual ones, or one that a function makes.
-func (c *hostileCase) pack(t *testing.T, files map[string]string, entries []archiveEntry) {
+// archive is the case's: the usual entries with those listed behind them, or what a function makes.
+func (c *hostileCase) archive(t *testing.T) []byte {
 	t.Helper()
 	if c.settings.Archive != "" {
 		build, ok := archives()[c.settings.Archive]
 		if !ok {
 			t.Fatalf("%s: no function makes the archive %q", c.name, c.settings.Archive)
 		}
-		c.archive = build(packer{t})
-		return
+		return build(packer{t})
 	}
-	c.archive = testenv.Archive(t, append(usualEntries(t, files), toEntries(t, entries)...)...)
+	return testenv.Archive(t, append(usualEntries(t, c.files), toEntries(t, c.entries)...)...)
 }
 
 // usualEntries are the case's files below tests/, its script made a program.

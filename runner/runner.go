@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -239,6 +240,9 @@ func (a *attempt) unpack(ctx context.Context, archive io.Reader) (*failure, erro
 	if len(a.job.Entrypoint) > 0 {
 		executable = a.job.Entrypoint[0]
 	}
+	if a.suitsWarmup() {
+		a.session.UseWarmup()
+	}
 	ready, err := a.session.Unpack(ctx, archive, executable)
 	if refused, ok := errors.AsType[*sandbox.RefusedError](err); ok {
 		return setupFailure(a.job.Image, nil, refused), nil
@@ -250,12 +254,21 @@ func (a *attempt) unpack(ctx context.Context, archive io.Reader) (*failure, erro
 	return nil, nil
 }
 
+// suitsWarmup says whether the job runs what the image's own entrypoint is, and as that would run: then its warm-up may be it.
+func (a *attempt) suitsWarmup() bool {
+	own := slices.Concat(a.image.Entrypoint, a.image.Cmd)
+	return len(a.job.Environment) == 0 && (a.job.Entrypoint == nil || slices.Equal(a.job.Entrypoint, own))
+}
+
 func (a *attempt) run(ctx context.Context) (*failure, error) {
 	command := &sandbox.Command{
 		Argv: a.argv(), Env: a.environment(), Timeout: a.timeout, MaxOutput: MaxLog,
 	}
 	a.grading.Log.Info("Running " + quoteAll(command.Argv) + ", time limit " + jobspec.FormatSeconds(a.timeout) + " s")
 	ending, err := a.session.Run(ctx, command, a.grading.Log.Write)
+	if why := a.session.WarmupFailure(); why != "" {
+		a.opts.Log.WarnContext(ctx, "an image's warm-up failed; the job started as usual", "job_id", a.job.ID, "image", a.image.Name, "err", why)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("run job %s: %w", a.job.ID, err)
 	}
@@ -268,7 +281,7 @@ func (a *attempt) argv() []string {
 	if a.job.Entrypoint != nil {
 		return a.job.Entrypoint
 	}
-	return append(append([]string(nil), a.image.Entrypoint...), a.image.Cmd...)
+	return slices.Concat(a.image.Entrypoint, a.image.Cmd)
 }
 
 // timeoutVariable tells the grader its time limit. No job can set it: of two values in one environment programs take either.

@@ -4,8 +4,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -31,31 +29,30 @@ type job struct {
 	order *guest.Start
 	owner account
 	out   *guest.Writer
+	stage *stage
+	spare []byte // memory for the end
 
 	mu      sync.Mutex
 	running bool  // between the entrypoint's start and its end
+	ended   bool  // for good
 	killed  cause // the first cause for which it was killed
-}
-
-func newJob(order *guest.Start, owner account, out *guest.Writer) *job {
-	return &job{order: order, owner: owner, out: out}
 }
 
 // run runs the entrypoint to its end and reports everything about it. A runner that cannot be written to is gone, and the session
 // ends for it.
 func (j *job) run() {
 	memory := newMemoryWatch()
-	output := newOutput(j.out, j.order.MaxOutput)
-	process, err := j.start(output)
+	started, err := j.start()
 	if err != nil {
 		_ = j.out.WriteJSON(guest.KindNotStarted, guest.NotStarted{Reason: err.Error()})
 		return
 	}
-	started := time.Now()
-	limit := time.AfterFunc(j.order.Timeout, func() { j.kill(byTimeout) })
-	_ = j.out.WriteJSON(guest.KindStarted, guest.Started{UnixNano: started.UnixNano()})
+	output := started.output
+	output.begin(j.order.MaxOutput)
+	limit := time.AfterFunc(time.Until(started.since.Add(j.order.Timeout)), func() { j.kill(byTimeout) })
+	_ = j.out.WriteJSON(guest.KindStarted, guest.Started{UnixNano: started.since.UnixNano(), Warm: started.warm})
 	disk := watchDisk(j.order.MaxDisk, func() { j.kill(byDisk) })
-	status, at := j.reap(process)
+	status, at := j.reap(started.process)
 	limit.Stop()
 	disk.stop()
 	survivors := !endAll()
@@ -66,7 +63,7 @@ func (j *job) run() {
 
 	ended := guest.Ended{
 		// By the clock that nobody sets, so that the time between is right whatever happens to the other one.
-		UnixNano: started.UnixNano() + int64(at.Sub(started)), Survivors: survivors, Output: total, StderrTail: tail,
+		UnixNano: started.since.UnixNano() + int64(at.Sub(started.since)), Survivors: survivors, Output: total, StderrTail: tail,
 		OutOfMemory: memory.killed(), MemoryPeak: memory.peak(),
 	}
 	j.describe(&ended, status)
@@ -77,59 +74,21 @@ func (j *job) run() {
 	}
 }
 
-// start executes the entrypoint and returns its process id once that has worked.
-func (j *job) start(output *output) (int, error) {
-	stdin, err := os.Open(os.DevNull)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = stdin.Close() }()
-	writers, err := output.open()
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _, _ = writers[0].Close(), writers[1].Close() }()
-	failure, failed, err := os.Pipe()
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = failure.Close() }()
-
+// start has the entrypoint executed, and ends it again where somebody wanted that meanwhile.
+func (j *job) start() (*launcher, error) {
+	env := completeEnvironment(j.order.Env, j.owner)
+	started, err := j.stage.start(newLaunchOrder(j.order, env, j.owner), j.order)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	process, err := syscall.ForkExec(guest.Program, launchArguments(j.order, j.owner), &syscall.ProcAttr{
-		Env:   completeEnvironment(j.order.Env, j.owner),
-		Files: []uintptr{stdin.Fd(), writers[0].Fd(), writers[1].Fd(), failed.Fd()},
-		Sys:   &syscall.SysProcAttr{Setsid: true},
-	})
-	_ = failed.Close()
 	if err != nil {
-		return 0, explainFork(err)
-	}
-	if reason := readFailure(failure); reason != "" {
-		_, _ = syscall.Wait4(process, nil, 0, nil)
-		return 0, errors.New(reason)
+		return nil, err
 	}
 	j.running = true
-	return process, nil
-}
-
-// explainFork says why the second stage could not be started. What the job brings are its arguments and environment.
-func explainFork(err error) error {
-	switch {
-	case errors.Is(err, syscall.E2BIG):
-		return errTooLarge
-	case errors.Is(err, syscall.EINVAL):
-		return errors.New("its arguments or environment hold a NUL character")
-	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.ENOMEM):
-		return errors.New("the container is out of processes or memory")
-	default:
-		return fmt.Errorf("its process cannot be made: %s", plain(err))
+	if j.killed != byItself {
+		_ = syscall.Kill(-1, syscall.SIGKILL)
 	}
+	return started, nil
 }
-
-// errTooLarge says what the kernel's limits are about: 2 MiB for all, 128 KiB for one.
-var errTooLarge = errors.New("its arguments and environment are too large together, or one of them is alone")
 
 // reap waits for every process that ends in this container until the entrypoint has, and says how and when. The entrypoint stays a
 // zombie until all others have their SIGKILL: what it left behind cannot wait for its end and write then.
@@ -143,8 +102,9 @@ func (j *job) reap(entrypoint int) (syscall.WaitStatus, time.Time) {
 		at := time.Now()
 		j.mu.Lock()
 		defer j.mu.Unlock()
-		j.running = false
+		j.running, j.ended = false, true
 		_ = syscall.Kill(-1, syscall.SIGKILL)
+		release(j.spare)
 		status := unseen // where err is not nil, which cannot happen: an end that nobody saw is no success
 		if err == nil {
 			_, _ = syscall.Wait4(entrypoint, &status, 0, nil)
@@ -157,13 +117,15 @@ func (j *job) reap(entrypoint int) (syscall.WaitStatus, time.Time) {
 func (j *job) kill(why cause) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if !j.running {
+	if j.ended {
 		return
 	}
 	if j.killed == byItself {
 		j.killed = why
 	}
-	_ = syscall.Kill(-1, syscall.SIGKILL)
+	if j.running {
+		_ = syscall.Kill(-1, syscall.SIGKILL)
+	}
 }
 
 func (j *job) cause() cause {

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,33 +19,37 @@ import (
 	"github.com/slashgrade/slashgrade/runner/sandbox/guest"
 )
 
-// launchCommand is the first argument of the guest's second stage: the child that gives up what the guest has and the job must not,
-// and then becomes the entrypoint. The second argument is a launchOrder as JSON, the others are the entrypoint's argv.
+// launchCommand is the argument of the guest's second stage: the child that waits for an order, gives up what the guest has and the job
+// must not, and then becomes the entrypoint or the image's warm-up.
 const launchCommand = "launch"
 
+// launchOrder is the one frame (of kind Start) that a second stage gets.
 type launchOrder struct {
-	UID          int    `json:"uid"`
-	GID          int    `json:"gid"`
-	Groups       []int  `json:"groups"`
-	Dir          string `json:"dir"`
-	Capabilities []int  `json:"capabilities"`
+	Argv         []string `json:"argv"`
+	Env          []string `json:"env"` // complete
+	UID          int      `json:"uid"`
+	GID          int      `json:"gid"`
+	Groups       []int    `json:"groups"`
+	Dir          string   `json:"dir"`
+	Capabilities []int    `json:"capabilities"`
+	Warmup       bool     `json:"warmup"` // keep warmupFD
 }
 
-// failureFD is where the second stage writes why it could not become the entrypoint. It closes itself on success.
-const failureFD = 3
+const (
+	// warmupFD is a warm-up's end of its socket; anything else that the second stage becomes does not have it.
+	warmupFD = 3
+	// controlFD is where the second stage reads its order and writes why it could not obey. It closes itself on success.
+	controlFD = 4
+)
+
+// maxOrder bounds an order: what a Start frame holds, and what the guest adds.
+const maxOrder = 2 * guest.MaxToGuest
 
 // lastCapability is above every capability that a kernel knows; there are 64 at most by the ABI.
 const lastCapability = 63
 
 // defaultPath is the PATH of a job whose image and environment have none, as container engines have it.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-func launchArguments(order *guest.Start, owner account) []string {
-	launch, _ := json.Marshal(launchOrder{
-		UID: owner.uid, GID: owner.gid, Groups: owner.groups, Dir: order.Dir, Capabilities: order.Capabilities,
-	})
-	return append([]string{guest.Program, launchCommand, string(launch)}, order.Argv...)
-}
 
 // completeEnvironment adds HOME and HOSTNAME where nobody set them.
 func completeEnvironment(env []string, owner account) []string {
@@ -64,31 +67,36 @@ func has(env []string, name string) bool {
 	return slices.ContainsFunc(env, func(entry string) bool { return strings.HasPrefix(entry, name+"=") })
 }
 
-// readFailure waits until the second stage has become the entrypoint (then it is "") or has said why it cannot.
-func readFailure(failure io.Reader) string {
-	reason, _ := io.ReadAll(io.LimitReader(failure, 4096))
-	return string(reason)
-}
-
 // launch is the second stage. It never returns.
-func launch(args []string) {
+func launch() {
 	runtime.LockOSThread() // capabilities are a thread's
-	syscall.CloseOnExec(failureFD)
-	err := become(args)
-	_, _ = io.WriteString(os.NewFile(failureFD, "failure"), err.Error())
+	syscall.CloseOnExec(controlFD)
+	control := os.NewFile(controlFD, "control")
+	order, err := readOrder(control)
+	if errors.Is(err, io.EOF) {
+		exit(0) // nobody needs this process
+	}
+	if err == nil {
+		err = become(order)
+	}
+	_, _ = io.WriteString(control, err.Error())
 	exit(127)
 }
 
-// become turns this process into the entrypoint, or says in words for a student why it cannot.
-func become(args []string) error {
+func readOrder(control io.Reader) (*launchOrder, error) {
+	frame, err := guest.NewReader(control, maxOrder).Next()
+	if err != nil {
+		return nil, err
+	}
 	var order launchOrder
-	if len(args) < 2 {
+	return &order, frame.Decode(&order)
+}
+
+// become turns this process into what is ordered, or says in words for a student why it cannot.
+func become(order *launchOrder) error {
+	if len(order.Argv) == 0 {
 		return errors.New("the job names no program to run, and its image has none")
 	}
-	if err := json.Unmarshal([]byte(args[0]), &order); err != nil {
-		return fmt.Errorf("the order to start cannot be read: %w", err)
-	}
-	argv := args[1:]
 	// The first to go when the container's memory is full: the job, not the guest.
 	if err := os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0); err != nil {
 		return errors.New("the container's /proc cannot be written")
@@ -99,17 +107,20 @@ func become(args []string) error {
 	if err := enter(order.Dir); err != nil {
 		return fmt.Errorf("the image's working directory %s cannot be entered: %s", show(order.Dir), plain(err))
 	}
-	if err := dropPrivileges(&order); err != nil {
+	if err := dropPrivileges(order); err != nil {
 		return err
 	}
-	program, err := findProgram(argv[0])
+	program, err := findProgram(order.Argv[0], order.Env)
 	if err != nil {
 		return err
+	}
+	if !order.Warmup {
+		_ = syscall.Close(warmupFD)
 	}
 	for _, number := range unhandledSignals() {
 		act(number, byDefault) // what is ignored stays so in the entrypoint
 	}
-	return explainExec(program, syscall.Exec(program, argv, os.Environ()))
+	return explainExec(program, syscall.Exec(program, order.Argv, order.Env))
 }
 
 // enter makes the working directory where it is missing, as engines do: an image may have made it below /tmp, which is empty here.
@@ -166,13 +177,15 @@ func setCapabilities(capabilities []int) error {
 }
 
 // findProgram looks a name without a slash up in PATH, as a shell does.
-func findProgram(name string) (string, error) {
+func findProgram(name string, env []string) (string, error) {
 	if strings.Contains(name, "/") {
 		return name, nil
 	}
-	search, ok := os.LookupEnv("PATH")
-	if !ok {
-		search = defaultPath
+	search := defaultPath
+	for _, entry := range env {
+		if value, ok := strings.CutPrefix(entry, "PATH="); ok {
+			search = value
+		}
 	}
 	for _, folder := range filepath.SplitList(search) {
 		program := filepath.Join(folder, name)
@@ -197,7 +210,9 @@ func explainExec(program string, err error) error {
 	case errors.Is(err, syscall.ENOEXEC):
 		return fmt.Errorf("%s is not a program: a script needs a first line such as #!/bin/sh", show(program))
 	case errors.Is(err, syscall.E2BIG):
-		return errTooLarge
+		return errors.New("its arguments and environment are too large together, or one of them is alone") // 2 MiB, 128 KiB
+	case errors.Is(err, syscall.EINVAL):
+		return errors.New("its arguments or environment hold a NUL character")
 	default:
 		return fmt.Errorf("%s: %s", show(program), plain(err))
 	}

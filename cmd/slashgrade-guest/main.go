@@ -32,7 +32,7 @@ var version = "dev"
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == launchCommand {
-		launch(os.Args[2:])
+		launch()
 	}
 	if err := serve(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "slashgrade-guest:", err)
@@ -117,7 +117,7 @@ func act(number syscall.Signal, action uint64) {
 // reserveThreads makes the runtime start the threads that the guest may ever need at once. It keeps them; a fork bomb that has taken
 // the container's last process would otherwise end the guest when it needs one more.
 func reserveThreads() {
-	const most = 16 // beside the threads of the runtime: signals, stdin, stdout, wait4, disk, /proc, two pipes; and some to spare
+	const most = 16 // beside the threads of the runtime: signals, stdin, stdout, wait4, disk, /proc, two pipes, a warm-up; and some to spare
 	var begun, ended sync.WaitGroup
 	begun.Add(most)
 	for range most {
@@ -153,4 +153,9 @@ func prctl(option int, arg uintptr) error {
 
 func exit(status int) {
 	os.Exit(status)
+}
+
+func ioctl(descriptor, request uintptr, value *int32) bool {
+	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, descriptor, request, uintptr(unsafe.Pointer(value))) //nolint:gosec // ioctl takes pointers
+	return errno == 0
 }

@@ -30,24 +30,37 @@ type output struct {
 // outputTimeout is how long the streams may stay open once no process is left that could hold them.
 const outputTimeout = guest.KillTimeout
 
-func newOutput(out *guest.Writer, limit int64) *output {
-	o := &output{out: out}
-	o.left.Store(limit)
-	return o
+func newOutput(out *guest.Writer) *output {
+	return &output{out: out}
 }
 
-// open starts reading and returns the ends for the job's stdout and stderr, which the caller closes after the fork.
+// open returns the ends for the job's stdout and stderr, which the caller closes after the fork. What is written before begin waits in
+// the pipes.
 func (o *output) open() ([2]*os.File, error) {
 	var writers [2]*os.File
-	for i, stream := range []guest.Stream{guest.Stdout, guest.Stderr} {
+	for i := range o.pipes {
 		reader, writer, err := os.Pipe()
 		if err != nil {
 			return writers, err
 		}
 		o.pipes[i], writers[i] = reader, writer
-		o.readers.Go(func() { o.read(stream, reader) })
 	}
 	return writers, nil
+}
+
+// begin starts reading; limit is how many bytes are sent.
+func (o *output) begin(limit int64) {
+	o.left.Store(limit)
+	for i, stream := range []guest.Stream{guest.Stdout, guest.Stderr} {
+		o.readers.Go(func() { o.read(stream, o.pipes[i]) })
+	}
+}
+
+// discard drops what was written without being read.
+func (o *output) discard() {
+	for _, pipe := range o.pipes {
+		_ = pipe.Close() // a nil one says so
+	}
 }
 
 func (o *output) read(stream guest.Stream, pipe *os.File) {
@@ -98,9 +111,7 @@ func (o *output) wait() (total int64, tail string) {
 		_ = pipe.SetReadDeadline(time.Now().Add(outputTimeout))
 	}
 	o.readers.Wait()
-	for _, pipe := range o.pipes {
-		_ = pipe.Close()
-	}
+	o.discard()
 	o.tailMu.Lock()
 	defer o.tailMu.Unlock()
 	return o.total.Load(), string(o.tail)

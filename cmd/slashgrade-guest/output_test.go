@@ -51,11 +51,12 @@ func TestOutputCap(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stream bytes.Buffer
-			o := newOutput(guest.NewWriter(&stream), c.limit)
+			o := newOutput(guest.NewWriter(&stream))
 			writers, err := o.open()
 			if err != nil {
 				t.Fatal(err)
 			}
+			o.begin(c.limit)
 			var writing sync.WaitGroup
 			for i, size := range []int{c.out, c.err} {
 				writing.Go(func() {
@@ -94,11 +95,12 @@ func (s *slowWriter) Write(p []byte) (int, error) {
 // TestOutputOfSlowRunner loses nothing although the runner takes longer than the streams may stay open.
 func TestOutputOfSlowRunner(t *testing.T) {
 	slow := &slowWriter{resume: time.After(outputTimeout + 300*time.Millisecond)}
-	o := newOutput(guest.NewWriter(slow), 1<<20)
+	o := newOutput(guest.NewWriter(slow))
 	writers, err := o.open()
 	if err != nil {
 		t.Fatal(err)
 	}
+	o.begin(1 << 20)
 	text := strings.Repeat("x", guest.MaxChunk+1000) // more than one read
 	if _, err := io.WriteString(writers[0], text); err != nil {
 		t.Fatal(err)
@@ -116,11 +118,12 @@ func TestOutputOfSlowRunner(t *testing.T) {
 // TestOutputHeldOpen does not wait for ever for a stream that somebody holds.
 func TestOutputHeldOpen(t *testing.T) {
 	var stream bytes.Buffer
-	o := newOutput(guest.NewWriter(&stream), 100)
+	o := newOutput(guest.NewWriter(&stream))
 	writers, err := o.open()
 	if err != nil {
 		t.Fatal(err)
 	}
+	o.begin(100)
 	defer func() { _, _ = writers[0].Close(), writers[1].Close() }()
 	if _, err := io.WriteString(writers[1], "last words"); err != nil {
 		t.Fatal(err)

@@ -21,14 +21,18 @@ type session struct {
 	pings  chan struct{} // pings that have no answer yet, at most one
 
 	// Fields of the frame loop only.
+	stage *stage         // who will be the entrypoint
+	spare []byte         // see newReserve
 	owner account        // whom /grade belongs to and who runs
 	files *io.PipeWriter // to the unpacker, while files come
 	job   *job           // once it was started
 }
 
 func newSession(in io.Reader, out io.Writer) *session {
+	writer := guest.NewWriter(out)
 	return &session{
-		frames: guest.NewReader(in, guest.MaxToGuest), out: guest.NewWriter(out), start: time.Now(), pings: make(chan struct{}, 1),
+		frames: guest.NewReader(in, guest.MaxToGuest), out: writer, start: time.Now(), pings: make(chan struct{}, 1),
+		stage: newStage(writer), spare: newReserve(),
 	}
 }
 
@@ -36,6 +40,7 @@ func newSession(in io.Reader, out io.Writer) *session {
 func (s *session) run() error {
 	go s.watchSilence()
 	go s.answerPings()
+	s.stage.standBy()
 	for {
 		frame, err := s.frames.Next()
 		if errors.Is(err, io.EOF) {
@@ -65,7 +70,7 @@ func (s *session) watchSilence() {
 // do for long: it has to notice Kill and the end of the stream.
 func (s *session) answerPings() {
 	for range s.pings {
-		_ = s.out.WriteJSON(guest.KindPong, guest.Pong{UnixNano: time.Now().UnixNano()})
+		_ = s.out.WriteJSON(guest.KindPong, guest.Pong{UnixNano: time.Now().UnixNano(), Memory: memoryInUse()})
 	}
 }
 
@@ -77,6 +82,8 @@ func (s *session) obey(frame *guest.Frame) error {
 		default: // the answer to the last one is still being written
 		}
 		return nil
+	case guest.KindWarm:
+		return s.warm(frame)
 	case guest.KindPrepare:
 		return s.prepare(frame)
 	case guest.KindFiles:
@@ -95,6 +102,23 @@ func (s *session) obey(frame *guest.Frame) error {
 	default:
 		return fmt.Errorf("unknown frame %q", frame.Kind)
 	}
+}
+
+// warm starts the image's warm-up. Whatever is wrong with it is told and harms no job.
+func (s *session) warm(frame *guest.Frame) error {
+	var order guest.Warm
+	if err := frame.Decode(&order); err != nil {
+		return err
+	}
+	if s.files != nil {
+		return errors.New("a warm-up after the archive")
+	}
+	owner, err := lookupAccount("/etc/passwd", "/etc/group", order.User)
+	if err != nil {
+		return s.out.WriteJSON(guest.KindWarmed, guest.Warmed{Reason: err.Error()})
+	}
+	s.stage.warm(&order, owner)
+	return nil
 }
 
 func (s *session) prepare(frame *guest.Frame) error {
@@ -118,7 +142,7 @@ func (s *session) prepare(frame *guest.Frame) error {
 
 // unpack runs beside the frame loop, so that pings are answered while a large archive comes.
 func (s *session) unpack(archive *io.PipeReader, order *guest.Prepare) {
-	filled, err := unpackArchive(archive, guest.Root, order, s.owner)
+	filled, err := unpackArchive(archive, guest.Root, order, s.owner, s.stage.admit(order))
 	if err != nil {
 		_ = archive.CloseWithError(errRefused)
 		_ = s.out.WriteJSON(guest.KindRefused, guest.Refused{Reason: err.Error()})
@@ -155,7 +179,7 @@ func (s *session) startJob(frame *guest.Frame) error {
 	if s.job != nil {
 		return errors.New("a second Start")
 	}
-	s.job = newJob(&order, s.owner, s.out)
+	s.job = &job{order: &order, owner: s.owner, out: s.out, stage: s.stage, spare: s.spare}
 	go s.job.run()
 	return nil
 }

@@ -45,6 +45,7 @@ type unpacker struct {
 	root    *os.Root
 	limits  *guest.Prepare
 	owner   account
+	watch   watch
 	filled  guest.Ready
 	folders map[string]bool        // folders known to be real ones
 	names   int                    // bytes of the folders' names
@@ -55,15 +56,18 @@ type unpacker struct {
 	buffer  []byte
 }
 
+// watch is told of every entry before it is written.
+type watch func(name string, header *tar.Header)
+
 // unpackArchive unpacks a gzip'd tar into the folder. Every error is about the archive, in words for course staff.
-func unpackArchive(archive io.Reader, folder string, limits *guest.Prepare, owner account) (*guest.Ready, error) {
+func unpackArchive(archive io.Reader, folder string, limits *guest.Prepare, owner account, watch watch) (*guest.Ready, error) {
 	root, err := os.OpenRoot(folder)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = root.Close() }()
 	u := &unpacker{
-		root: root, limits: limits, owner: owner, buffer: make([]byte, copyBytes),
+		root: root, limits: limits, owner: owner, watch: watch, buffer: make([]byte, copyBytes),
 		folders: map[string]bool{".": true}, modes: map[string]fs.FileMode{},
 	}
 	most := limits.MaxBytes + int64(limits.MaxEntries)*entryOverhead + maxTail
@@ -148,6 +152,7 @@ func (u *unpacker) entry(header *tar.Header, content io.Reader) error {
 	if err != nil {
 		return err
 	}
+	u.watch(name, header)
 	if err := u.write(name, header, content); err != nil {
 		return u.explain(name, err)
 	}

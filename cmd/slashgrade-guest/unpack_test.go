@@ -99,7 +99,7 @@ func TestUnpack(t *testing.T) {
 		entry{name: "twice", content: "first"},
 		entry{name: "twice", content: "second"},
 	)
-	ready, err := unpackArchive(bytes.NewReader(archive), folder, limits(), me())
+	ready, err := unpackArchive(bytes.NewReader(archive), folder, limits(), me(), unwatched)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestExecutable(t *testing.T) {
 			order.Executable = c.path
 			archive := pack(t, script, entry{name: "link", kind: tar.TypeSymlink, link: "tests"},
 				entry{name: "script", kind: tar.TypeSymlink, link: "tests/run.sh"})
-			if _, err := unpackArchive(bytes.NewReader(archive), folder, order, me()); err != nil {
+			if _, err := unpackArchive(bytes.NewReader(archive), folder, order, me(), unwatched); err != nil {
 				t.Fatal(err)
 			}
 			if got := tree(t, folder)["tests/run.sh"]; got != c.want {
@@ -173,7 +173,7 @@ func TestUnpackRefuses(t *testing.T) {
 			if err := os.Mkdir(folder, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			_, err := unpackArchive(bytes.NewReader(pack(t, c.entries...)), folder, limits(), me())
+			_, err := unpackArchive(bytes.NewReader(pack(t, c.entries...)), folder, limits(), me(), unwatched)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -229,7 +229,7 @@ func fuzzOne(t *testing.T, archive []byte) {
 		t.Fatal(err)
 	}
 	order := limits()
-	_, err := unpackArchive(bytes.NewReader(archive), folder, order, me())
+	_, err := unpackArchive(bytes.NewReader(archive), folder, order, me(), unwatched)
 	if err != nil && len(err.Error()) > 1000 {
 		t.Errorf("an error of %d bytes", len(err.Error()))
 	}
@@ -255,3 +255,5 @@ func fuzzOne(t *testing.T, archive []byte) {
 		t.Errorf("%d bytes were unpacked", size)
 	}
 }
+
+func unwatched(string, *tar.Header) {}

@@ -51,6 +51,7 @@ type EngineConfig struct {
 // PoolConfig is about containers that wait for jobs.
 type PoolConfig struct {
 	Places int           `toml:"places" help:"how many started containers may wait for jobs; 0 starts one for each job"`
+	Memory int           `toml:"memory" help:"MiB that they may hold together; 0 is an eighth of the memory that is free at the start"`
 	Idle   time.Duration `toml:"idle" help:"after how long without a job of their kind waiting containers are removed"`
 	Warm   string        `toml:"warm" help:"images, separated by commas, of which containers wait before the first job"`
 }
@@ -80,6 +81,9 @@ type LogConfig struct {
 	Format string `toml:"format" help:"text or json; empty is text on a terminal, else json"`
 }
 
+// placesPerProcessor is how many containers wait by default: those of the jobs that run next, and of another kind.
+const placesPerProcessor = 2
+
 func defaultConfig() *Config {
 	return &Config{
 		Runner: RunnerConfig{
@@ -89,7 +93,7 @@ func defaultConfig() *Config {
 		Engine: EngineConfig{
 			Pull: string(dockerengine.PullStale), PullMaxAge: dockerengine.DefaultMaxAge, PullTimeout: dockerengine.DefaultPullTimeout,
 		},
-		Pool: PoolConfig{Idle: sandbox.DefaultIdle},
+		Pool: PoolConfig{Places: placesPerProcessor * runtime.NumCPU(), Idle: sandbox.DefaultIdle},
 		SQS:  SQSConfig{VisibilityTimeout: sqsqueue.DefaultVisibilityTimeout, WaitTime: sqsqueue.DefaultWaitTime},
 		S3:   S3Config{Bucket: "grading-dev", PathStyle: string(s3store.PathStyleAuto)},
 		Log:  LogConfig{Level: "info"},
@@ -127,6 +131,7 @@ func (c *Config) validate() error {
 		check(c.Engine.PullMaxAge > 0, "engine.pull_max_age must be above 0, found %s", c.Engine.PullMaxAge),
 		check(c.Engine.PullTimeout > 0, "engine.pull_timeout must be above 0, found %s", c.Engine.PullTimeout),
 		check(c.Pool.Places >= 0 && c.Pool.Places <= 1000, "pool.places must be from 0 to 1000, found %d", c.Pool.Places),
+		check(c.Pool.Memory >= 0 && c.Pool.Memory <= 1<<20, "pool.memory must be from 0 to %d (MiB), found %d", 1<<20, c.Pool.Memory),
 		check(c.Pool.Idle > 0, "pool.idle must be above 0, found %s", c.Pool.Idle),
 		check(!c.usesSQS() || c.SQS.ResultsQueue != "", "sqs.jobs_queue is set, so sqs.results_queue must be too"),
 		check(c.usesSQS() || c.SQS.ResultsQueue == "", "sqs.results_queue is set, so sqs.jobs_queue must be too"),

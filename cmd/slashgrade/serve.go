@@ -51,6 +51,7 @@ func serve(ctx context.Context, config *Config, command *cobra.Command) error {
 	if err := h.dir.Lock(); err != nil {
 		return err
 	}
+	h.lasts = true
 	worker, err := h.worker(ctx, &queue.WorkerOptions{})
 	if err != nil {
 		return err

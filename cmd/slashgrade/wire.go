@@ -10,8 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-	"sync"
 
 	"github.com/mattn/go-isatty"
 	"github.com/slashgrade/slashgrade/internal/datadir"
@@ -34,6 +32,7 @@ type host struct {
 	dir    *datadir.Dir
 	files  store.Files
 	river  *riverqueue.Queue // the embedded queue; nil with SQS
+	lasts  bool              // it serves for long, so that containers may wait for jobs
 	closes []func() error
 }
 
@@ -121,7 +120,7 @@ func (h *host) worker(ctx context.Context, opts *queue.WorkerOptions) (*queue.Wo
 		return nil, err
 	}
 	options := h.runnerOptions(policy)
-	options.Pool = h.pool(ctx, engine, policy)
+	options.Pool = h.openPool(ctx, engine, policy)
 	options.MissingFile = func(err error) bool { return errors.Is(err, store.ErrNotExist) }
 	grader := runner.New(engine, h.files, options)
 	opts.Concurrency, opts.NoArchive, opts.Log = h.config.Runner.Concurrency, !h.config.Runner.Archive, h.log
@@ -168,37 +167,6 @@ func (h *host) engine(ctx context.Context) (*dockerengine.Engine, error) {
 	}
 	h.onClose(engine.Close)
 	return engine, nil
-}
-
-// pool keeps containers waiting, if that is configured.
-func (h *host) pool(ctx context.Context, engine sandbox.Engine, policy *sandbox.Policy) *sandbox.Pool {
-	c := &h.config.Pool
-	if c.Places == 0 {
-		return nil
-	}
-	pool := sandbox.NewPool(engine, &sandbox.PoolOptions{
-		Places: c.Places, MaxDemand: h.config.Runner.Concurrency, Idle: c.Idle, Log: h.log,
-	})
-	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var running sync.WaitGroup
-	running.Go(func() { pool.Run(ctx) })
-	h.onClose(func() error {
-		stop()
-		running.Wait()
-		return nil
-	})
-	for name := range strings.SplitSeq(c.Warm, ",") {
-		if name = strings.TrimSpace(name); name == "" {
-			continue
-		}
-		image, err := engine.Image(ctx, name)
-		if err != nil {
-			h.log.WarnContext(ctx, "an image could not be warmed; its first job starts cold", "image", name, "err", err)
-			continue
-		}
-		pool.Warm(&sandbox.Spec{Image: image, Profile: policy.For(name), Runner: h.dir.ID})
-	}
-	return pool
 }
 
 // guests finds the guest programs, and says so before the first job if there are none.

@@ -26,8 +26,12 @@ type Image struct {
 	Dir        string   // WORKDIR
 	Volumes    []string // VOLUME paths that are empty in the image
 	Arch       string   // as Go names it: amd64, arm64
+	Warmup     string   // the label LabelWarmup
 	Warning    string   // what was odd about getting it, for staff; "" if nothing
 }
+
+// LabelWarmup is the label by which an image names its warm-up, a command line in shell words.
+const LabelWarmup = "slashgrade.warmup"
 
 // DefaultPath is the PATH of an image that sets none, as container engines have it.
 const DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

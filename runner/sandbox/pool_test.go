@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"testing"
@@ -21,6 +22,10 @@ type countingEngine struct {
 	mu      sync.Mutex
 	fails   error
 	started int
+	silent  bool                             // guests answer nothing
+	memory  int                              // bytes that each guest tells of
+	warmed  func(started int) (frame string) // what the guest says to Warm; "" is nothing
+	warms   int
 	alive   map[*countedContainer]bool
 }
 
@@ -45,7 +50,8 @@ func (e *countingEngine) Start(_ context.Context, spec *sandbox.Spec) (sandbox.C
 		}
 		frames := guest.NewReader(theirs, guest.MaxToGuest)
 		for {
-			if _, err := frames.Next(); err != nil {
+			frame, err := frames.Next()
+			if err != nil || e.answer(theirs, frame) != nil {
 				return
 			}
 		}
@@ -57,6 +63,24 @@ func (e *countingEngine) Start(_ context.Context, spec *sandbox.Spec) (sandbox.C
 	}
 	e.alive[c] = true
 	return c, nil
+}
+
+func (e *countingEngine) answer(out io.Writer, frame *guest.Frame) error {
+	e.mu.Lock()
+	silent, memory, said := e.silent, e.memory, ""
+	if frame.Kind == guest.KindWarm {
+		e.warms++
+		said = e.warmed(e.started)
+	}
+	e.mu.Unlock()
+	switch {
+	case said != "":
+		return say(out, said)
+	case frame.Kind == guest.KindPing && !silent:
+		return say(out, fmt.Sprintf(`q{"memory":%d}`, memory))
+	default:
+		return nil
+	}
 }
 
 func (c *countedContainer) ID() string { return c.id }
@@ -153,23 +177,27 @@ func TestPoolFollowsDemand(t *testing.T) {
 }
 
 func TestPoolHasRoomForNewKinds(t *testing.T) {
-	b := newPoolBench(t, sandbox.PoolOptions{Places: 2})
-	b.Warm(specOf("old", "1"))
-	b.settle(t, 1)
-	b.Warm(specOf("older", "2"))
-	b.settle(t, 2)
-	b.Warm(specOf("new", "3"))
-	deadline := time.Now().Add(10 * time.Second)
-	for started, _ := b.engine.counts(); started < 3; started, _ = b.engine.counts() {
-		if time.Now().After(deadline) {
-			t.Fatal("the newest kind got no place")
+	synctest.Test(t, func(t *testing.T) {
+		b := newPoolBench(t, sandbox.PoolOptions{Places: 2})
+		b.Warm(specOf("old", "1"))
+		synctest.Wait()
+		b.Warm(specOf("older", "2"))
+		synctest.Wait()
+		b.Warm(specOf("new", "3"))
+		synctest.Wait()
+		if started, _ := b.engine.counts(); started != 2 {
+			t.Errorf("%d containers were started: one of a kind that was just used had to go for another", started)
 		}
-		time.Sleep(time.Millisecond)
-	}
-	b.settle(t, 2)
-	if container := b.job(t, specOf("new", "3")); container != "3/3" {
-		t.Errorf("the newest kind was served by %s", container)
-	}
+		time.Sleep(30 * time.Second)
+		b.Warm(specOf("new", "3"))
+		synctest.Wait()
+		if started, _ := b.engine.counts(); started != 3 || b.Waiting() != 2 {
+			t.Errorf("%d containers were started and %d wait, want 3 and 2", started, b.Waiting())
+		}
+		if container := b.job(t, specOf("new", "3")); container != "3/3" {
+			t.Errorf("the newest kind was served by %s", container)
+		}
+	})
 }
 
 func TestPoolDropsOldImages(t *testing.T) {
@@ -235,5 +263,141 @@ func TestPoolGoesCold(t *testing.T) {
 	none.job(t, specOf("image", "id"))
 	if started, _ := none.engine.counts(); started != 1 {
 		t.Errorf("a pool without places started %d containers for one job", started)
+	}
+}
+
+func TestPoolForgetsTheSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newPoolBench(t, sandbox.PoolOptions{Places: 1})
+		b.Warm(specOf("image", "id"))
+		synctest.Wait()
+		b.engine.mu.Lock()
+		b.engine.silent = true
+		b.engine.mu.Unlock()
+		time.Sleep(guest.PingTimeout + guest.PingInterval)
+		if container := b.job(t, specOf("image", "id")); container == "id/1" {
+			t.Errorf("the job ran in %s, whose guest had not answered for long", container)
+		}
+	})
+}
+
+// TestPoolIsBoundedByMemory: as many wait as the memory holds, what has grown goes, and a kind that never fits does not wait.
+func TestPoolIsBoundedByMemory(t *testing.T) {
+	const mib = 1 << 20
+	synctest.Test(t, func(t *testing.T) {
+		b := newPoolBench(t, sandbox.PoolOptions{Places: 10, MemoryBytes: 200 * mib})
+		b.engine.memory = 50 * mib
+		for range 10 {
+			b.job(t, specOf("image", "id"))
+		}
+		synctest.Wait()
+		time.Sleep(15 * time.Second)
+		synctest.Wait()
+		if b.Waiting() != 3 {
+			t.Errorf("%d containers of 50 MiB and what belongs to each wait in 200 MiB, want 3", b.Waiting())
+		}
+		b.engine.mu.Lock()
+		b.engine.memory = 250 * mib
+		b.engine.mu.Unlock()
+		time.Sleep(15 * time.Second)
+		synctest.Wait()
+		started, alive := b.engine.counts()
+		if b.Waiting() != 0 || alive != 0 {
+			t.Errorf("%d containers of 250 MiB wait in 200 MiB", b.Waiting())
+		}
+		time.Sleep(time.Minute)
+		if again, _ := b.engine.counts(); again != started {
+			t.Errorf("%d more containers were started although none fits", again-started)
+		}
+		b.job(t, specOf("image", "id"))
+	})
+}
+
+// TestPoolLeavesProcessorsToJobs: while jobs run on all processors a container is started only now and then.
+func TestPoolLeavesProcessorsToJobs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newPoolBench(t, sandbox.PoolOptions{Places: 8, Processors: 2})
+		var running []*sandbox.Session
+		for range 4 {
+			session, err := b.Open(t.Context(), specOf("image", "id"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			running = append(running, session)
+		}
+		time.Sleep(time.Second)
+		if b.Waiting() != 0 {
+			t.Errorf("%d containers wait after a second of jobs on all processors, want none", b.Waiting())
+		}
+		time.Sleep(5 * time.Second)
+		if b.Waiting() != 1 {
+			t.Errorf("%d containers wait after 6 s of jobs on all processors, want 1", b.Waiting())
+		}
+		for _, session := range running {
+			if err := session.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		synctest.Wait()
+		if b.Waiting() != 4 {
+			t.Errorf("%d containers wait after the jobs, want 4", b.Waiting())
+		}
+		time.Sleep(2 * time.Minute)
+		if b.Waiting() != 1 {
+			t.Errorf("%d containers wait 2 minutes after the jobs, want 1", b.Waiting())
+		}
+	})
+}
+
+// TestPoolWarmsUp prefers a ready warm-up, and leaves an image alone whose warm-up failed.
+func TestPoolWarmsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newPoolBench(t, sandbox.PoolOptions{Places: 2})
+		b.engine.warmed = func(started int) string {
+			switch started {
+			case 1:
+				return `W{"ready":true}`
+			case 2:
+				return `W{"ready":false,"reason":"it lies"}`
+			default:
+				return `W{"ready":true}`
+			}
+		}
+		spec := specOf("image", "id")
+		spec.Image.Warmup = "/warmup --all"
+		b.Warm(spec)
+		synctest.Wait()
+		b.Warm(spec)
+		synctest.Wait()
+		if b.engine.warms != 2 || b.Waiting() != 2 {
+			t.Fatalf("%d warm-ups and %d containers, want 2 and 2", b.engine.warms, b.Waiting())
+		}
+		for range 4 {
+			b.job(t, spec)
+			synctest.Wait()
+		}
+		if b.engine.warms != 2 {
+			t.Errorf("%d warm-ups were started, want none after the one that failed", b.engine.warms-2)
+		}
+		time.Sleep(11 * time.Minute)
+		b.job(t, spec)
+		synctest.Wait()
+		if b.engine.warms != 3 {
+			t.Errorf("%d warm-ups in all, want a third after ten minutes", b.engine.warms)
+		}
+	})
+}
+
+// TestPoolAndMalformedLabel keeps a container without a warm-up.
+func TestPoolAndMalformedLabel(t *testing.T) {
+	for _, label := range []string{`a "b`, " "} {
+		b := newPoolBench(t, sandbox.PoolOptions{Places: 2})
+		spec := specOf("image", "id")
+		spec.Image.Warmup = label
+		b.Warm(spec)
+		b.settle(t, 1)
+		if b.job(t, spec); b.engine.warms != 0 {
+			t.Errorf("label %q: %d warm-ups", label, b.engine.warms)
+		}
 	}
 }

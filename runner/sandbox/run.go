@@ -36,6 +36,8 @@ type Ending struct {
 	State *State
 	// Overdue says that the guest did not end the job in time and the runner ended the container.
 	Overdue bool
+	// Warm says that the image's warm-up became the entrypoint.
+	Warm bool
 
 	// StartedAt and FinishedAt are on the host's clock; StartedAt is when "go" was sent if the entrypoint did not start.
 	StartedAt, FinishedAt time.Time
@@ -49,11 +51,13 @@ type Ending struct {
 // goroutine but not after Run has returned. An error means that the job did not get a fair run: the context ended (with its cause),
 // the guest was lost before it was told to go, or the engine did not answer.
 func (s *Session) Run(ctx context.Context, command *Command, output func(guest.Stream, []byte)) (*Ending, error) {
+	defer s.finish()
 	s.listenTo(output, command.MaxOutput)
 	defer s.listenTo(nil, 0)
 	order := guest.Start{
 		Argv: command.Argv, Env: command.Env, Dir: s.spec.Image.Dir, Capabilities: s.spec.Profile.CapabilityNumbers(),
 		Timeout: command.Timeout, MaxOutput: command.MaxOutput, MaxResults: MaxResults, MaxDisk: s.spec.Profile.DiskBytes,
+		Warm: s.mayUseWarmup(),
 	}
 	ending := &Ending{StartedAt: time.Now()}
 	if command.size() > maxStart {
@@ -113,7 +117,7 @@ func (s *Session) follow(ctx context.Context, ending *Ending, timeout time.Durat
 	if err := frame.Decode(&started); err != nil {
 		return err
 	}
-	ending.StartedAt = s.startTime(started.UnixNano, sent)
+	ending.StartedAt, ending.Warm = s.startTime(started.UnixNano, sent), started.Warm
 	frame, err = s.expect(ctx, timeout+endGrace, guest.KindEnded)
 	if err != nil {
 		return err

@@ -53,17 +53,22 @@ type Session struct {
 	out       *guest.Writer
 	hello     guest.Hello
 	replies   chan guest.Frame // all frames but output, bytes and pongs; closed when the stream has ended
-	clock     clock
+	gone      chan struct{}    // closed then too
+	done      func()           // is told once that the job is over; nil tells nobody
 	stopPings context.CancelFunc
 	tasks     sync.WaitGroup
 
 	mu      sync.Mutex
 	err     error // why replies was closed
+	clock   clock
+	warmup  warmupState
 	output  func(guest.Stream, []byte)
 	left    int64  // bytes of output that are still taken
 	results []byte // of results.json
 	archive io.Writer
-	packed  int64 // bytes of the archive that are still taken
+	packed  int64     // bytes of the archive that are still taken
+	memory  int64     // bytes that the container holds, by the last pong
+	heard   time.Time // when that came
 }
 
 // Open starts a container and waits for its guest.
@@ -75,7 +80,8 @@ func Open(ctx context.Context, engine Engine, spec *Spec) (*Session, error) {
 	pings, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Session{
 		container: container, spec: spec, out: guest.NewWriter(container),
-		replies: make(chan guest.Frame, maxReplies), stopPings: stop,
+		replies: make(chan guest.Frame, maxReplies), stopPings: stop, warmup: newWarmupState(),
+		gone: make(chan struct{}), heard: time.Now(),
 	}
 	s.tasks.Go(s.listen)
 	frame, err := s.expect(ctx, helloTimeout, guest.KindHello)
@@ -112,12 +118,36 @@ func (s *Session) send(ctx context.Context, kind guest.Kind, v any) error {
 
 // Close kills and removes the container. The error says that the engine did not; the sweep at the next start will.
 func (s *Session) Close(ctx context.Context) error {
+	s.finish()
 	s.stopPings()
 	err := s.container.Remove(ctx)
 	if err == nil {
 		s.tasks.Wait()
 	}
 	return err
+}
+
+// whenDone sets what is told once that the job is over, at the end of Run or at Close.
+func (s *Session) whenDone(done func()) { s.done = sync.OnceFunc(done) }
+
+func (s *Session) finish() {
+	if s.done != nil {
+		s.done()
+	}
+}
+
+// answers says whether the guest is there and has answered a ping lately.
+func (s *Session) answers(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err == nil && now.Sub(s.heard) < guest.PingTimeout
+}
+
+// held is how many bytes the container holds, 0 where that is not known.
+func (s *Session) held() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.memory
 }
 
 // listen reads every frame until the stream ends: a guest that is not read blocks, and with it the runner's own writes.
@@ -134,6 +164,7 @@ func (s *Session) listen() {
 	s.err = err
 	s.mu.Unlock()
 	close(s.replies)
+	close(s.gone)
 	if !errors.Is(err, io.EOF) {
 		_, _ = io.Copy(io.Discard, s.container)
 	}
@@ -160,7 +191,13 @@ func (s *Session) take(frame *guest.Frame) error {
 			return err
 		}
 		s.clock.answer(time.Now(), pong.UnixNano)
+		s.memory, s.heard = max(pong.Memory, 0), time.Now()
 		return nil
+	case guest.KindWarmed:
+		var warmed guest.Warmed
+		err := frame.Decode(&warmed)
+		s.warmup.take(&warmed)
+		return err
 	default:
 		select {
 		case s.replies <- guest.Frame{Kind: frame.Kind, Payload: append([]byte(nil), frame.Payload...)}:

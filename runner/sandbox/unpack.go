@@ -20,7 +20,7 @@ func (s *Session) Unpack(ctx context.Context, archive io.Reader, executable stri
 	ctx, cancel := context.WithTimeoutCause(ctx, unpackTimeout, errors.New("the archive took too long to unpack"))
 	defer cancel()
 	order := guest.Prepare{
-		User: s.User(), Executable: executable,
+		User: s.User(), Executable: executable, Warm: s.mayUseWarmup(),
 		MaxBytes: s.spec.Profile.GradeBytes, MaxEntries: int(s.spec.Profile.GradeInodes),
 	}
 	if err := s.send(ctx, guest.KindPrepare, order); err != nil {

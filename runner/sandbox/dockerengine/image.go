@@ -180,6 +180,7 @@ func (e *Engine) inspect(ctx context.Context, name string, ref reference.Named) 
 	result.User, result.Dir = found.Config.User, found.Config.WorkingDir
 	result.Entrypoint, result.Cmd = found.Config.Entrypoint, found.Config.Cmd
 	result.Env = sandbox.WithPath(found.Config.Env)
+	result.Warmup = found.Config.Labels[sandbox.LabelWarmup]
 	result.Volumes, err = e.volumesOf(ctx, found.ID, found.Config.Volumes)
 	return result, err
 }

@@ -10,6 +10,7 @@
 //	runner                         guest
 //	                               Hello      who it is
 //	Ping                           Pong       the guest's clock
+//	Warm                           Warmed     the image's warm-up is ready, or was given up
 //	Prepare, Files…, FilesEnd      Ready      /grade is filled     | Refused    the archive is not acceptable
 //	Start                          Started    the entrypoint runs  | NotStarted it cannot be started
 //	                               Output…    both streams, capped

@@ -16,6 +16,8 @@ const (
 	KindHello      Kind = 'h' // guest: Hello, once, first
 	KindPing       Kind = 'p' // runner: empty; at least every PingInterval
 	KindPong       Kind = 'q' // guest: Pong
+	KindWarm       Kind = 'w' // runner: Warm; at most once, before Prepare
+	KindWarmed     Kind = 'W' // guest: Warmed; at any time after Warm, at most twice
 	KindPrepare    Kind = 'P' // runner: Prepare
 	KindFiles      Kind = 'f' // runner: bytes of job.tar.gz
 	KindFilesEnd   Kind = 'F' // runner: empty; the archive is complete

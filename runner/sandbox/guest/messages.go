@@ -36,6 +36,22 @@ type Hello struct {
 // Pong answers a Ping.
 type Pong struct {
 	UnixNano int64 `json:"unix_nano"` // the guest's clock
+	Memory   int64 `json:"memory"`    // bytes that the container holds now, 0 where that cannot be read
+}
+
+// Warm tells the guest to start the image's warm-up, which may become the entrypoint of the job that will come.
+type Warm struct {
+	Argv         []string `json:"argv"`
+	Env          []string `json:"env"`  // KEY=value; HOME and HOSTNAME are added where they are missing
+	User         string   `json:"user"` // as in Prepare
+	Dir          string   `json:"dir"`  // as in Start
+	Capabilities []int    `json:"capabilities"`
+}
+
+// Warmed says that the warm-up is ready, or why it was given up, for staff. After that the entrypoint starts as usual.
+type Warmed struct {
+	Ready  bool   `json:"ready"`
+	Reason string `json:"reason,omitempty"`
 }
 
 // Prepare announces the archive and says what /grade may hold.
@@ -44,6 +60,7 @@ type Prepare struct {
 	MaxBytes   int64  `json:"max_bytes"`            // of all files together, unpacked
 	MaxEntries int    `json:"max_entries"`          // files, folders and links
 	Executable string `json:"executable,omitempty"` // a path below Root that is made executable, following no link
+	Warm       bool   `json:"warm,omitempty"`       // the job may run in the warm-up; without it that is ended now
 }
 
 // Ready says that /grade is filled.
@@ -67,11 +84,13 @@ type Start struct {
 	MaxOutput    int64         `json:"max_output"`  // bytes of both streams together that are sent; the rest is read and dropped
 	MaxResults   int64         `json:"max_results"` // bytes of results.json
 	MaxDisk      int64         `json:"max_disk"`    // bytes the job may write outside of tmpfs
+	Warm         bool          `json:"warm,omitempty"`
 }
 
-// Started says that the entrypoint was executed.
+// Started says that the entrypoint was executed, or that the warm-up became it.
 type Started struct {
 	UnixNano int64 `json:"unix_nano"`
+	Warm     bool  `json:"warm,omitempty"`
 }
 
 // NotStarted says why the entrypoint could not be executed, in words that may be shown to a student.

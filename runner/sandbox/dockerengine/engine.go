@@ -54,8 +54,9 @@ type Engine struct {
 
 	pulls   singleflight.Group
 	checked checkedImages
+	known   knownImages
 
-	tasks   sync.WaitGroup // pulls
+	tasks   sync.WaitGroup // pulls, and who follows the events
 	closing chan struct{}
 	close   sync.Once
 }
@@ -102,7 +103,7 @@ func (e *Engine) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Close ends pulls that go on beside jobs and the connections to the engine. It may be called again.
+// Close ends pulls that go on beside jobs, the following of events and the connections to the engine. It may be called again.
 func (e *Engine) Close() error {
 	e.close.Do(func() { close(e.closing) })
 	e.tasks.Wait()

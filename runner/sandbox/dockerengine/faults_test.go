@@ -3,6 +3,7 @@ package dockerengine_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"net"
@@ -24,6 +25,8 @@ type engineProxy struct {
 	listener net.Listener
 	tasks    sync.WaitGroup
 	hang     atomic.Pointer[string] // requests whose first line holds it are never answered
+
+	described atomic.Int64 // requests about images
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -80,6 +83,9 @@ func (p *engineProxy) requests(to io.Writer, from io.Reader) {
 	for {
 		n, err := from.Read(buffer)
 		line, _, _ := bytes.Cut(buffer[:n], []byte("\n"))
+		if bytes.Contains(line, []byte("/images/")) {
+			p.described.Add(1)
+		}
 		if hang := p.hang.Load(); hang != nil && bytes.Contains(line, []byte(*hang)) {
 			_, _ = io.Copy(io.Discard, from)
 			return
@@ -206,7 +212,8 @@ func TestEngineHangs(t *testing.T) {
 			proxy := newEngineProxy(t)
 			engine := proxy.engine(t)
 			image := mustHave(t, engine, testenv.Image)
-			warm, err := engine.Start(t.Context(), specOf(image, "hangs")) // brings the guest
+			runner := "hangs-" + strings.ToLower(rand.Text()) // another run of this test may go on beside
+			warm, err := engine.Start(t.Context(), specOf(image, runner)) // brings the guest
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -216,10 +223,10 @@ func TestEngineHangs(t *testing.T) {
 			proxy.hang.Store(&call)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			if _, err := engine.Start(ctx, specOf(image, "hangs")); err == nil {
+			if _, err := engine.Start(ctx, specOf(image, runner)); err == nil {
 				t.Error("a container was started")
 			}
-			if left := docker(t, "ps", "--all", "--quiet", "--filter", "label="+dockerengine.LabelRunner+"=hangs"); left != "" {
+			if left := docker(t, "ps", "--all", "--quiet", "--filter", "label="+dockerengine.LabelRunner+"="+runner); left != "" {
 				t.Errorf("containers were left: %s", left)
 			}
 		})

@@ -96,7 +96,7 @@ func (e *Engine) Image(ctx context.Context, name string) (*sandbox.Image, error)
 	if err != nil {
 		return nil, &sandbox.PullError{Image: name, Err: err}
 	}
-	found, err := e.inspect(ctx, name, ref)
+	found, err := e.describe(ctx, name, ref)
 	switch {
 	case errdefs.IsNotFound(err):
 		return e.pullMissing(ctx, name, ref)
@@ -163,6 +163,20 @@ func (e *Engine) refresh(ctx context.Context, name string, ref reference.Named) 
 			e.log.WarnContext(ctx, "image could not be refreshed; the one that is there is used", "image", name, "err", err)
 		}
 	})
+}
+
+// describe returns the image without asking the engine, where it is known, else as inspect does.
+func (e *Engine) describe(ctx context.Context, name string, ref reference.Named) (*sandbox.Image, error) {
+	e.known.follow.Do(func() { e.followEvents(ctx) })
+	found, epoch := e.known.find(name)
+	if found != nil {
+		return found, nil
+	}
+	found, err := e.inspect(ctx, name, ref)
+	if err == nil {
+		e.known.remember(found, epoch)
+	}
+	return found, err
 }
 
 // inspect returns the image as the engine has it, with a not-found error of errdefs where it has not.

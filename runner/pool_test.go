@@ -111,7 +111,7 @@ func (b *bench) gradeWarm(t *testing.T, j *job, log *slog.Logger) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool.Warm(&sandbox.Spec{Image: image, Profile: sandbox.Profiles()[sandbox.PrairieLearn], Runner: b.id})
+	pool.Warm(&sandbox.Spec{Image: image, Profile: sandbox.Profiles()[sandbox.PrairieLearn], Runner: b.id, Warmup: true})
 	waitFor(t, func() bool { return pool.Waiting() == 1 })
 	graders := runner.New(b.engine, content(j.pack(t)), &runner.Options{ID: b.id, Version: "test", Pool: pool, Log: log})
 	grading, err := graders.Grade(t.Context(), j.spec())

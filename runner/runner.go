@@ -215,6 +215,7 @@ func (a *attempt) openContainer(ctx context.Context) (pull, failed error) {
 	a.grading.Log.Info("Image " + image.Name + ", " + image.Digest + ", profile " + a.profile.Name)
 	session, err := a.open(ctx, &sandbox.Spec{
 		Image: image, Profile: a.profile, Networking: a.job.EnableNetworking, Runner: a.opts.ID, Job: a.job.ID,
+		Warmup: a.suitsWarmup(),
 	})
 	if err != nil {
 		return nil, err
@@ -239,9 +240,6 @@ func (a *attempt) unpack(ctx context.Context, archive io.Reader) (*failure, erro
 	executable := ""
 	if len(a.job.Entrypoint) > 0 {
 		executable = a.job.Entrypoint[0]
-	}
-	if a.suitsWarmup() {
-		a.session.UseWarmup()
 	}
 	ready, err := a.session.Unpack(ctx, archive, executable)
 	if refused, ok := errors.AsType[*sandbox.RefusedError](err); ok {

@@ -57,7 +57,7 @@ func (h *host) warm(ctx context.Context, engine sandbox.Engine, pool *sandbox.Po
 			h.log.WarnContext(ctx, "an image could not be warmed; its first job starts cold", "image", name, "err", err)
 			continue
 		}
-		pool.Warm(&sandbox.Spec{Image: image, Profile: policy.For(name), Runner: h.dir.ID})
+		pool.Warm(&sandbox.Spec{Image: image, Profile: policy.For(name), Runner: h.dir.ID, Warmup: true})
 	}
 }
 

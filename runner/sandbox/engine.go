@@ -51,6 +51,7 @@ type Spec struct {
 	Networking bool
 	Runner     string // the runner's stable id, which labels the container
 	Job        string // the job's ID, likewise; "" for a container that has no job yet
+	Warmup     bool   // the job is what the image's own entrypoint would be, so that the image's warm-up may become it
 }
 
 // Engine makes containers. Implementations are safe for concurrent use.

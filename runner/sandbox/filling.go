@@ -120,10 +120,11 @@ func (p *Pool) place(ctx context.Context, k *kind, session *Session, err error) 
 	}
 }
 
-// startWarmup starts the image's warm-up, if it has one that did not fail lately, and says whether it has.
+// startWarmup starts the image's warm-up, if it has one that did not fail lately and that the last job could have been, and says whether
+// it has: jobs that name an entrypoint of their own would have it load for nothing.
 func (p *Pool) startWarmup(ctx context.Context, k *kind, session *Session) bool {
 	p.mu.Lock()
-	cold := k.spec.Image.Warmup == "" || time.Now().Before(k.coldTo)
+	cold := k.spec.Image.Warmup == "" || !k.suits || time.Now().Before(k.coldTo)
 	p.mu.Unlock()
 	if cold {
 		return false

@@ -35,6 +35,7 @@ type kind struct {
 	restsTo  time.Time   // after a start that failed
 	coldTo   time.Time   // after a warm-up that failed
 	tooLarge bool        // one would hold more than all may
+	suits    bool        // the last job could have been the image's warm-up
 }
 
 // demand is how many containers of the kind should wait.
@@ -58,12 +59,13 @@ func (k *kind) need() int64 {
 	return placeGuess + placeOverhead
 }
 
-// take returns a waiting container, nil without one.
+// take returns a waiting container, nil without one: for a job that may be the image's warm-up one that has it ready, else one that has
+// not, else the one that has waited longest.
 func (k *kind) take() *Session {
 	if len(k.waiting) == 0 {
 		return nil
 	}
-	i := max(0, slices.IndexFunc(k.waiting, (*Session).isWarm))
+	i := max(0, slices.IndexFunc(k.waiting, func(session *Session) bool { return session.isWarm() == k.suits }))
 	session := k.waiting[i]
 	k.waiting = slices.Delete(k.waiting, i, i+1)
 	return session
@@ -110,6 +112,7 @@ func (p *Pool) use(spec *Spec) *kind {
 			}
 		}
 	}
+	k.suits = spec.Warmup
 	now := time.Now()
 	k.used = slices.DeleteFunc(append(k.used, now), func(at time.Time) bool { return now.Sub(at) > demandWindow })
 	return k

@@ -117,6 +117,9 @@ func (p *Pool) Open(ctx context.Context, spec *Spec) (*Session, error) {
 	session := p.take(spec)
 	if session != nil {
 		session.whenDone(p.done)
+		if spec.Warmup {
+			session.UseWarmup()
+		}
 		return session, nil
 	}
 	session, err := Open(ctx, p.engine, spec)
@@ -128,7 +131,8 @@ func (p *Pool) Open(ctx context.Context, spec *Spec) (*Session, error) {
 	return session, nil
 }
 
-// Warm makes the pool keep a container of the spec's kind ready before the first job asks for one.
+// Warm makes the pool keep a container of the spec's kind ready before the first job asks for one, with the image's warm-up if the spec
+// says that a job may be it.
 func (p *Pool) Warm(spec *Spec) {
 	p.mu.Lock()
 	p.use(spec)
@@ -144,7 +148,7 @@ func (p *Pool) Waiting() int {
 	return count
 }
 
-// take counts a job and returns a container for it: one with a ready warm-up if there is one, else the one that has waited longest.
+// take counts a job and returns a container for it, nil where none waits.
 func (p *Pool) take(spec *Spec) *Session {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -364,7 +364,7 @@ func TestPoolWarmsUp(t *testing.T) {
 			}
 		}
 		spec := specOf("image", "id")
-		spec.Image.Warmup = "/warmup --all"
+		spec.Image.Warmup, spec.Warmup = "/warmup --all", true
 		b.Warm(spec)
 		synctest.Wait()
 		b.Warm(spec)
@@ -393,11 +393,32 @@ func TestPoolAndMalformedLabel(t *testing.T) {
 	for _, label := range []string{`a "b`, " "} {
 		b := newPoolBench(t, sandbox.PoolOptions{Places: 2})
 		spec := specOf("image", "id")
-		spec.Image.Warmup = label
+		spec.Image.Warmup, spec.Warmup = label, true
 		b.Warm(spec)
 		b.settle(t, 1)
 		if b.job(t, spec); b.engine.warms != 0 {
 			t.Errorf("label %q: %d warm-ups", label, b.engine.warms)
 		}
 	}
+}
+
+// TestPoolWarmsUpForThoseItSuits loads nothing for jobs that cannot be the image's warm-up.
+func TestPoolWarmsUpForThoseItSuits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newPoolBench(t, sandbox.PoolOptions{Places: 1})
+		b.engine.warmed = func(int) string { return `W{"ready":true}` }
+		spec := specOf("image", "id")
+		spec.Image.Warmup = "/warmup"
+		for _, c := range []struct {
+			suits bool
+			warms int
+		}{{false, 0}, {false, 0}, {true, 1}, {true, 2}, {false, 2}} {
+			spec.Warmup = c.suits
+			b.job(t, spec)
+			synctest.Wait()
+			if b.engine.warms != c.warms {
+				t.Errorf("%d warm-ups, want %d", b.engine.warms, c.warms)
+			}
+		}
+	})
 }

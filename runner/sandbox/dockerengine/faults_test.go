@@ -212,7 +212,7 @@ func TestEngineHangs(t *testing.T) {
 			proxy := newEngineProxy(t)
 			engine := proxy.engine(t)
 			image := mustHave(t, engine, testenv.Image)
-			runner := "hangs-" + strings.ToLower(rand.Text()) // another run of this test may go on beside
+			runner := "hangs-" + strings.ToLower(rand.Text())             // another run of this test may go on beside
 			warm, err := engine.Start(t.Context(), specOf(image, runner)) // brings the guest
 			if err != nil {
 				t.Fatal(err)

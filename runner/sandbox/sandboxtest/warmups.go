@@ -138,7 +138,7 @@ func warmEnds(t *trial) {
 
 // unsuitable jobs run as if there were no warm-up, which is gone before /grade is filled.
 func unsuitable(t *trial) {
-	job := warmJob{warmup: perl(`$SIG{$_} = "IGNORE" for keys %SIG; fork; fork; ` + announce + ` sleep 1000`), unfit: true, script: alone}
+	job := warmJob{warmup: perl(`$SIG{$_} = "IGNORE" for keys %SIG; ` + announce + ` fork; fork; sleep 1000`), unfit: true, script: alone}
 	run := job.run(t)
 	t.usual(run, "")
 }

@@ -80,8 +80,9 @@ func (e *Engine) followEvents(ctx context.Context) {
 	e.tasks.Go(func() {
 		defer cancel()
 		for {
-			e.takeEvents(ctx)
+			err := e.takeEvents(ctx)
 			e.known.end()
+			e.log.DebugContext(ctx, "the engine's events about images have ended; it is asked for each job", "err", err)
 			if !e.sleep(eventsRest) {
 				return
 			}
@@ -93,8 +94,8 @@ func (e *Engine) followEvents(ctx context.Context) {
 	})
 }
 
-// takeEvents forgets images until the stream ends.
-func (e *Engine) takeEvents(ctx context.Context) {
+// takeEvents forgets images until the stream ends, and says why it did.
+func (e *Engine) takeEvents(ctx context.Context) error {
 	about := filters.NewArgs(filters.Arg("type", string(events.ImageEventType)))
 	told, failed := e.api.Events(ctx, events.ListOptions{Filters: about})
 	settled := time.After(eventsSettle)
@@ -104,8 +105,8 @@ func (e *Engine) takeEvents(ctx context.Context) {
 			e.known.begin()
 		case <-told:
 			e.known.forget()
-		case <-failed:
-			return
+		case err := <-failed:
+			return err
 		}
 	}
 }

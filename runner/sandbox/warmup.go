@@ -51,7 +51,7 @@ func (s *Session) Warm(ctx context.Context) error {
 		return fmt.Errorf("read the label %s=%q: %w", LabelWarmup, s.spec.Image.Warmup, err)
 	}
 	return s.send(ctx, guest.KindWarm, guest.Warm{
-		Argv: argv, Env: WithTerminal(s.spec.Image.Env), User: s.user(), Dir: s.spec.Image.Dir,
+		Argv: argv, Env: WithTerminal(s.spec.Image.Env), User: s.User(), Dir: s.spec.Image.Dir,
 		Capabilities: s.spec.Profile.CapabilityNumbers(),
 	})
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/docker/go-units"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/slashgrade/slashgrade/gradertest"
 	"github.com/slashgrade/slashgrade/jobspec"
 	"github.com/slashgrade/slashgrade/lint"
 	"github.com/slashgrade/slashgrade/runner/sandbox"
@@ -26,10 +27,12 @@ import (
 )
 
 const (
-	operating = "docs/operating.md"
-	protocol  = "docs/protocol.md"
-	courses   = "docs/courses.md"
-	checking  = "docs/check.md"
+	operating   = "docs/operating.md"
+	protocol    = "docs/protocol.md"
+	courses     = "docs/courses.md"
+	checking    = "docs/check.md"
+	graderTests = "docs/grader-tests.md"
+	regrading   = "docs/regrading.md"
 )
 
 // buildProgram returns the path of the program.
@@ -277,7 +280,7 @@ func logLines(t *testing.T) map[string]string {
 }
 
 func TestExitStatusTables(t *testing.T) {
-	for name, command := range map[string]string{protocol: "enqueue", courses: "enqueue", checking: "check"} {
+	for name, command := range map[string]string{protocol: "enqueue", courses: "enqueue", checking: "check", graderTests: "test", regrading: "regrade"} {
 		var got []string
 		for _, row := range readDocument(t, name).rows(t, "exit status") {
 			got = append(got, row[0])
@@ -302,6 +305,14 @@ func explainedStatuses(t *testing.T, command string) []string {
 		t.Fatalf("the help of %s explains no exit status", command)
 	}
 	return statuses
+}
+
+// TestExpectTable compares the documented keys of expect.toml with the program's.
+func TestExpectTable(t *testing.T) {
+	got := firstCodes(t, readDocument(t, graderTests).rows(t, "key of expect.toml"))
+	if diff := cmp.Diff(gradertest.Keys(), got); diff != "" {
+		t.Errorf("the table of keys is not the program's list (-program +table):\n%s", diff)
+	}
 }
 
 // TestRulesTable compares the documented rules of check with the program's.

@@ -99,6 +99,10 @@ func entrypointMistakes() []mistake {
 		{"results-invalid", shell, edit("tests/cases/results.json", "", "{\n  \"score\": 2}"), "tests/cases/results.json", "score"},
 		{"results-invalid", shell, edit("results.json", "", "{\"tests\": []}"), "results.json", ""},
 		{"results-shown", shell, edit("results.json", "", "{\"score\": 1, \"tests\": [\n{\"name\": \"a\", \"points\": 1}]}"), "results.json", "points"},
+		{"expect-invalid", shell, edit("grader_tests/correct/expect.toml", "", "score = 1\nscor = 2\n"), "grader_tests/correct/expect.toml", "scor = 2"},
+		{"expect-invalid", shell, edit("grader_tests/correct/expect.toml", "", "# 1\nscore = 1.5\n"), "grader_tests/correct/expect.toml", "1.5"},
+		{"expect-missing", shell, edit("grader_tests/correct/expect.toml", "", "-"), "grader_tests/correct", ""},
+		{"sample-empty", shell, edit("grader_tests/correct/count.sh", "", "-"), "grader_tests/correct", ""},
 		{"results-size", shell, [][3]string{{"results.json", "padded", `{"score": 1, "output": "%s"}`}}, "results.json", ""},
 	}
 }

@@ -62,6 +62,6 @@ With sqs.jobs_queue and sqs.results_queue configured it stands in for PrairieLea
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return usageError(fmt.Errorf("%w\ntry `%s --help`", err, command.CommandPath()))
 	})
-	root.AddCommand(newServe(), newGrade(), newCheck(), newEnqueue(), newVersion())
+	root.AddCommand(newServe(), newGrade(), newCheck(), newTest(), newRegrade(), newEnqueue(), newVersion())
 	return root
 }

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	bubble "github.com/charmbracelet/bubbles/progress"
+	"github.com/slashgrade/slashgrade/desk/ansi"
+	"github.com/slashgrade/slashgrade/gradertest"
+)
+
+// testProgress shows samples as they come out: failures at once, and on a terminal a bar below them, elsewhere a line for each sample.
+type testProgress struct {
+	mu        sync.Mutex
+	out       *terminal
+	bar       *bubble.Model // nil where stderr is no terminal
+	done, all int
+	failed    int
+}
+
+// barWidth leaves room for the figures beside it in 80 columns.
+const barWidth = 40
+
+func (t *terminal) testProgress(all int) *testProgress {
+	p := &testProgress{out: t, all: all}
+	if isTerminal(t.stderr) {
+		bar := bubble.New(bubble.WithWidth(barWidth), bubble.WithSolidFill(green), bubble.WithoutPercentage(),
+			bubble.WithColorProfile(t.colours.ColorProfile()))
+		p.bar = &bar
+	}
+	p.draw()
+	return p
+}
+
+// one shows a sample that came out; told is false where stdout is for programs.
+func (p *testProgress) one(r *gradertest.Result, told bool) { //nolint:revive // stdout belongs to somebody else then
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done++
+	if !r.Passed() {
+		p.failed++
+	}
+	p.clear()
+	if told && (p.bar == nil || !r.Passed() || r.Updated) {
+		p.out.testResult(r)
+	}
+	p.draw()
+}
+
+func (p *testProgress) draw() {
+	if p.bar == nil {
+		return
+	}
+	text := fmt.Sprintf("%d of %d", p.done, p.all)
+	if p.failed > 0 {
+		text += ", " + p.out.colour(red, fmt.Sprintf("%d failed", p.failed))
+	}
+	_, _ = fmt.Fprintf(p.out.stderr, "%s %s", p.bar.ViewAs(float64(p.done)/float64(max(1, p.all))), text)
+}
+
+func (p *testProgress) clear() {
+	if p.bar != nil {
+		_, _ = fmt.Fprint(p.out.stderr, "\r\033[K")
+	}
+}
+
+func (p *testProgress) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+}
+
+// testResult shows one sample: a line, and below it what differs.
+func (t *terminal) testResult(r *gradertest.Result) {
+	word, note := t.colour(green, "ok  "), fmt.Sprintf("%.1f s", r.Took.Seconds())
+	switch {
+	case r.Cached:
+		note = "not changed"
+	case r.Updated:
+		note = "recorded in " + r.ExpectFile()
+	}
+	if !r.Passed() {
+		word = t.colour(red, "FAIL")
+	}
+	t.line("%s  %s  %s", word, ansi.Plain(r.String()), t.colour(grey, ansi.Plain(note)))
+	if r.Err != nil {
+		t.indented("    ", r.Err.Error())
+	}
+	for _, d := range r.Differences {
+		t.line("      %s", ansi.Plain(d.What))
+		t.line("        %s %s", t.colour(green, "expected"), oneLine(d.Want))
+		t.line("        %s      %s", t.colour(red, "got"), oneLine(d.Got))
+	}
+}
+
+func (t *terminal) testSummary(s *gradertest.Summary) {
+	parts := []string{fmt.Sprintf("%d passed", s.Passed)}
+	if s.Cached > 0 {
+		parts[0] += fmt.Sprintf(" (%d of them not changed)", s.Cached)
+	}
+	if s.Failed > 0 {
+		parts = append(parts, t.colour(red, fmt.Sprintf("%d failed", s.Failed)))
+	}
+	if s.Broken > 0 {
+		parts = append(parts, t.colour(red, fmt.Sprintf("%d could not be graded", s.Broken)))
+	}
+	t.line("%s in %.1f s", strings.Join(parts, ", "), s.Seconds)
+}

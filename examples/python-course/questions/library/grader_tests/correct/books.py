@@ -1,0 +1,7 @@
+from dataclasses import dataclass
+
+
+@dataclass
+class Book:
+    title: str
+    year: int

@@ -59,6 +59,7 @@ With sqs.jobs_queue and sqs.results_queue configured it stands in for PrairieLea
 			HiddenDefaultCmd: true,
 		},
 	}
+	root.AddCommand(newDoctor())
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return usageError(fmt.Errorf("%w\ntry `%s --help`", err, command.CommandPath()))
 	})

@@ -52,6 +52,13 @@ func serve(ctx context.Context, config *Config, command *cobra.Command) error {
 		return err
 	}
 	h.lasts = true
+	if config.Debug.Address != "" {
+		stop, err := serveProfiles(ctx, config.Debug.Address, log)
+		if err != nil {
+			return err
+		}
+		h.onClose(stop)
+	}
 	worker, err := h.worker(ctx, &queue.WorkerOptions{})
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/slashgrade/slashgrade/internal/datadir"
 	"github.com/slashgrade/slashgrade/runner"
 	"github.com/slashgrade/slashgrade/runner/sandbox"
+	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
 )
 
 // maxDesks is how many commands that grade without a queue may run at once on one data directory.
@@ -32,12 +33,22 @@ type deskHost struct {
 
 // openDesk opens an engine and a desk; close closes them. What a desk that was killed left in the engine is removed.
 func openDesk(ctx context.Context, config *Config, log *slog.Logger) (*deskHost, error) {
+	config = config.forDesk()
 	h := &deskHost{host: &host{config: config, log: log}}
 	if err := h.open(ctx); err != nil {
 		h.close()
 		return nil, err
 	}
 	return h, nil
+}
+
+// forDesk asks no registry about an image that is there, unless that was asked for: each command would, since none remembers the last.
+func (c *Config) forDesk() *Config {
+	changed := *c
+	if changed.Engine.Pull == string(dockerengine.PullStale) {
+		changed.Engine.Pull = string(dockerengine.PullMissing)
+	}
+	return &changed
 }
 
 func (h *deskHost) open(ctx context.Context) (err error) {

@@ -55,14 +55,13 @@ With nothing configured it uses a queue and a store of its own in its data direc
 With sqs.jobs_queue and sqs.results_queue configured it stands in for PrairieLearn's grader host.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		CompletionOptions: cobra.CompletionOptions{
-			HiddenDefaultCmd: true,
-		},
 	}
 	root.AddCommand(newDoctor())
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return usageError(fmt.Errorf("%w\ntry `%s --help`", err, command.CommandPath()))
 	})
-	root.AddCommand(newServe(), newGrade(), newCheck(), newTest(), newRegrade(), newEnqueue(), newVersion())
+	root.AddCommand(
+		newServe(), newGrade(), newCheck(), newTest(), newRegrade(), newEnqueue(), newNew(), newMan(), newVersion(),
+	)
 	return root
 }

@@ -13,10 +13,12 @@ import (
 
 	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/lipgloss/table"
+	wrapping "github.com/charmbracelet/x/ansi"
 	"github.com/muesli/termenv"
 	"github.com/slashgrade/slashgrade/desk"
 	"github.com/slashgrade/slashgrade/desk/ansi"
 	"github.com/slashgrade/slashgrade/jobspec"
+	"golang.org/x/term"
 )
 
 // terminal writes for people. Results go to stdout, everything else to stderr with the program's name before it. Colour and progress
@@ -24,6 +26,7 @@ import (
 type terminal struct {
 	stdout, stderr io.Writer
 	colours        *lipgloss.Renderer
+	width          int // in characters; 0 where stdout is no terminal
 }
 
 func newTerminal(stdout, stderr io.Writer) *terminal {
@@ -31,7 +34,20 @@ func newTerminal(stdout, stderr io.Writer) *terminal {
 	if !isTerminal(stdout) || os.Getenv("NO_COLOR") != "" {
 		colours.SetColorProfile(termenv.Ascii)
 	}
-	return &terminal{stdout: stdout, stderr: stderr, colours: colours}
+	return &terminal{stdout: stdout, stderr: stderr, colours: colours, width: widthOf(stdout)}
+}
+
+// widthOf is a terminal's width, 0 for anything else.
+func widthOf(w io.Writer) int {
+	file, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }
 
 func (t *terminal) warn(text string) {
@@ -164,7 +180,8 @@ func (t *terminal) test(test *desk.Test, points bool) { //nolint:revive // a rep
 	t.indented(t.colour(grey, "  │ "), test.Output)
 }
 
-// indented writes text line by line behind the prefix, with its own colours where there is colour.
+// indented writes text line by line behind the prefix, with its own colours where there is colour. On a terminal, lines that are too
+// long are broken, between words where that is possible.
 func (t *terminal) indented(prefix, text string) {
 	text = strings.TrimRight(text, "\r\n ")
 	if text == "" {
@@ -173,6 +190,9 @@ func (t *terminal) indented(prefix, text string) {
 	shown := ansi.Plain
 	if t.colours.ColorProfile() != termenv.Ascii {
 		shown = ansi.Coloured
+	}
+	if room := t.width - lipgloss.Width("  "+prefix); t.width > 0 && room > 0 {
+		text = wrapping.Wrap(text, room, "")
 	}
 	for line := range strings.SplitSeq(shown(text), "\n") {
 		t.line("  %s%s", prefix, line)

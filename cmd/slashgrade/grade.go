@@ -152,7 +152,8 @@ func interruptible(parent context.Context) (context.Context, func()) {
 
 // interruption is what an error means after an interrupt, whatever it was that broke off.
 func interruption(ctx context.Context, err error) error {
-	if err != nil && errors.Is(context.Cause(ctx), errInterrupted) {
+	outcome, _ := errors.AsType[exitError](err)
+	if err != nil && outcome.status == 0 && errors.Is(context.Cause(ctx), errInterrupted) {
 		return errInterrupted
 	}
 	return err

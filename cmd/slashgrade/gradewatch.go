@@ -22,13 +22,15 @@ func (g *grader) watchFiles(ctx context.Context) error {
 	var last *jobspec.Report
 	for {
 		report, err := g.grade(ctx)
+		if ctx.Err() == nil || err == nil {
+			last = report
+		}
 		switch {
 		case ctx.Err() != nil:
-			return endOfWatch(last, err)
+			return endOfWatch(last, context.Cause(ctx))
 		case err != nil:
 			printError(g.out.stderr, err)
 		}
-		last = report
 		g.out.line("%s", g.out.colour(grey, "── graded at "+time.Now().Format("15:04:05")+"; watching for changes, Ctrl-C ends ──"))
 		if err := watcher.Wait(ctx); err != nil {
 			return endOfWatch(last, err)

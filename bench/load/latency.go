@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// settle is the pause in which a waiting container takes the place of the one that was used; the other sides' turns take longer.
+const settle = 300 * time.Millisecond
+
+// side is one of those that are compared.
+type side struct {
+	name  string
+	once  func(context.Context) (*measured, error)
+	taken []*measured
+}
+
+// latency runs one job at a time on every side in turn.
+func (o *options) latency(ctx context.Context) (result *table, err error) {
+	job, err := o.work()
+	if err != nil {
+		return nil, err
+	}
+	base, err := newBaseline(o.image)
+	if err != nil {
+		return nil, err
+	}
+	cold, err := startServer(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, cold.close()) }()
+	warm, err := startServer(ctx, o, "--pool.places", fmt.Sprint(o.places), "--pool.warm", job.image)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, warm.close()) }()
+	sides := []*side{
+		{name: "`docker run`", once: bare(base.dockerRun)},
+		{name: "Engine API: inspect, create, start, wait, remove", once: bare(base.engineAPI)},
+		{name: "slashgrade, cold", once: func(ctx context.Context) (*measured, error) { return cold.one(ctx, job) }},
+		{name: "slashgrade, warm", once: func(ctx context.Context) (*measured, error) { return warm.one(ctx, job) }},
+	}
+	if err := turns(ctx, sides, o.count(0, o.rounds)); err != nil {
+		return nil, err
+	}
+	return latencyTable(sides), nil
+}
+
+func bare(once func(context.Context) (time.Duration, error)) func(context.Context) (*measured, error) {
+	return func(ctx context.Context) (*measured, error) {
+		took, err := once(ctx)
+		return &measured{total: took}, err
+	}
+}
+
+func turns(ctx context.Context, sides []*side, rounds int) error {
+	const warmUp = 2
+	for round := range rounds + warmUp {
+		for _, s := range sides {
+			m, err := s.once(ctx)
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+			if round >= warmUp {
+				s.taken = append(s.taken, m)
+			}
+			time.Sleep(settle)
+		}
+	}
+	return nil
+}
+
+func latencyTable(sides []*side) *table {
+	t := &table{
+		title: "Latency, one job at a time",
+		head:  []string{"ms", "n", "min", "median", "p95", "p99", "max", "to the Engine API's median"},
+	}
+	reference := spreadOf(sides[1].taken, func(m *measured) time.Duration { return m.total }).at(0.5)
+	row := func(name string, s spread) {
+		t.add(slices.Concat([]string{name}, s.cells(), []string{ratio(s.at(0.5), reference)})...)
+	}
+	for i, s := range sides {
+		row(s.name, spreadOf(s.taken, func(m *measured) time.Duration { return m.total }))
+		if i >= 2 {
+			row("— of it overhead: less the queue's wait and the grader's own time", spreadOf(s.taken, (*measured).overhead))
+			row("— of it the queue's wait", spreadOf(s.taken, func(m *measured) time.Duration { return m.waited }))
+		}
+	}
+	t.note("slashgrade's rows are from enqueue to answer: unpacking, checks, storing and answering are in them, and in no other.")
+	return t
+}

@@ -33,7 +33,7 @@ func Run(t *testing.T, bench *Bench) {
 		"start": startTrials(), "users": userTrials(), "privileges": privilegeTrials(), "files": fileTrials(),
 		"archives": archiveTrials(), "ends": endTrials(), "survival": survivalTrials(), "memory": memoryTrials(),
 		"limits": limitTrials(), "disk": diskTrials(), "output": outputTrials(), "results": resultTrials(),
-		"leftovers": leftoverTrials(), "packing": packingTrials(), "warm-ups": warmupTrials(),
+		"leftovers": leftoverTrials(), "packing": packingTrials(), "warm-ups": warmupTrials(), "trial": tryTrials(),
 	}
 	for theme, list := range themes {
 		t.Run(theme, func(t *testing.T) {

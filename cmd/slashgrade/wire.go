@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/mattn/go-isatty"
 	"github.com/slashgrade/slashgrade/internal/datadir"
@@ -140,6 +141,7 @@ func (h *host) sweptEngine(ctx context.Context) (*dockerengine.Engine, error) {
 	if removed > 0 {
 		h.log.InfoContext(ctx, "removed containers that an earlier run left", "count", removed)
 	}
+	h.beside(ctx, func(ctx context.Context) { sandbox.KeepReaping(ctx, engine, h.dir.ID, sandbox.ReapInterval, h.log) })
 	return engine, nil
 }
 
@@ -167,6 +169,18 @@ func (h *host) engine(ctx context.Context) (*dockerengine.Engine, error) {
 	}
 	h.onClose(engine.Close)
 	return engine, nil
+}
+
+// beside runs a task until the host is closed.
+func (h *host) beside(ctx context.Context, task func(context.Context)) {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	running.Go(func() { task(ctx) })
+	h.onClose(func() error {
+		stop()
+		running.Wait()
+		return nil
+	})
 }
 
 // guests finds the guest programs, and says so before the first job if there are none.

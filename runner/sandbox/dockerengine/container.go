@@ -30,6 +30,7 @@ type Container struct {
 	stdout  io.Reader
 	heard   atomic.Bool // something of the guest was read
 	unheard func()      // is told when a container is removed without that
+	own     *ownContainers
 }
 
 // ID implements [sandbox.Container].
@@ -116,14 +117,36 @@ func (c *Container) Remove(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, removeTimeout)
 	defer cancel()
-	err := c.api.ContainerRemove(ctx, c.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
-	if errdefs.IsConflict(err) {
-		err = c.awaitRemoval(ctx)
-	}
-	if err != nil && !errdefs.IsNotFound(err) {
+	err := c.removeAtLast(ctx)
+	c.own.removed(c.id, err)
+	if err != nil {
 		return fmt.Errorf("remove container %s: %w", c.id, err)
 	}
 	return nil
+}
+
+// removeTries is how often a removal is tried before it is left to the reaper. Engines fail now and then to unmount what is just in use.
+const removeTries = 3
+
+// removeAtLast tries again where the engine refuses; one that does not answer is not asked again.
+func (c *Container) removeAtLast(ctx context.Context) error {
+	for try := 1; ; try++ {
+		err := c.api.ContainerRemove(ctx, c.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+		if errdefs.IsConflict(err) {
+			err = c.awaitRemoval(ctx)
+		}
+		switch {
+		case err == nil, errdefs.IsNotFound(err):
+			return nil
+		case try == removeTries, client.IsErrConnectionFailed(err):
+			return err
+		}
+		select {
+		case <-time.After(time.Duration(try) * time.Second):
+		case <-ctx.Done():
+			return errors.Join(err, context.Cause(ctx))
+		}
+	}
 }
 
 // awaitRemoval waits until a removal that somebody else has begun is done.

@@ -3,21 +3,19 @@
 //
 // # Leftovers
 //
-// Every container carries labels of the runner that made it. One that a killed runner left ends by itself when its stream breaks, and
-// the next start of that runner removes it. Volumes with guests are shared by all runners and stay.
+// Every container carries labels of the runner that made it and of the process that it ran in. One that a killed runner left ends by
+// itself when its stream breaks, and the next start of that runner removes it (Sweep); what that misses, and what could not be removed
+// after its job, goes while the runner lives (Reap). Volumes with guests are shared by all runners and stay.
 package dockerengine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/client"
 	"github.com/slashgrade/slashgrade/runner/sandbox"
 	"github.com/slashgrade/slashgrade/runner/sandbox/guest"
@@ -28,14 +26,13 @@ import (
 const (
 	// LabelRunner holds the runner's stable id.
 	LabelRunner = "org.slashgrade.runner"
+	// LabelInstance tells the processes apart that have been this runner.
+	LabelInstance = "org.slashgrade.instance"
 	// LabelJob holds the job's ID as the platform gave it.
 	LabelJob = "org.slashgrade.job"
 	// LabelProbe marks containers that are made to look into an image, belong to no runner and are never started.
 	LabelProbe = "org.slashgrade.probe"
 )
-
-// probeAge is after how long a probe is nobody's: it lives for one call.
-const probeAge = 10 * time.Minute
 
 // Times of the engine's answers.
 const (
@@ -55,6 +52,7 @@ type Engine struct {
 	pulls   singleflight.Group
 	checked checkedImages
 	known   knownImages
+	own     ownContainers
 
 	tasks   sync.WaitGroup // pulls, and who follows the events
 	closing chan struct{}
@@ -85,7 +83,9 @@ func New(ctx context.Context, guests *GuestFiles, opts *Options) (*Engine, error
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{api: api, guests: guests, policy: opts.Pull.withDefaults(), log: log, closing: make(chan struct{})}
+	e := &Engine{
+		api: api, guests: guests, policy: opts.Pull.withDefaults(), log: log, own: newOwnContainers(), closing: make(chan struct{}),
+	}
 	if err := e.Ping(ctx); err != nil {
 		_ = api.Close()
 		return nil, err
@@ -141,11 +141,14 @@ func (e *Engine) start(ctx context.Context, spec *sandbox.Spec) (*Container, err
 	if err != nil {
 		return nil, err
 	}
-	created, err := e.api.ContainerCreate(ctx, containerConfig(spec), hostConfig(spec, volume), nil, nil, "")
+	config := containerConfig(spec)
+	config.Labels[LabelInstance] = e.own.instance
+	created, err := e.api.ContainerCreate(ctx, config, hostConfig(spec, volume), nil, nil, "")
 	if err != nil {
 		return nil, fmt.Errorf("create the container: %w", err)
 	}
-	c := &Container{api: e.api, id: created.ID, unheard: e.forgetGuests}
+	c := &Container{api: e.api, id: created.ID, own: &e.own, unheard: e.forgetGuests}
+	e.own.add(c.id)
 	if err := c.attachAndStart(ctx); err != nil {
 		if removed := c.Remove(context.WithoutCancel(ctx)); removed != nil {
 			e.log.WarnContext(ctx, "container could not be removed", "container", c.id, "err", removed)
@@ -153,35 +156,4 @@ func (e *Engine) start(ctx context.Context, spec *sandbox.Spec) (*Container, err
 		return nil, err
 	}
 	return c, nil
-}
-
-// Sweep implements [sandbox.Engine].
-func (e *Engine) Sweep(ctx context.Context, runner string) (int, error) {
-	removed, failed := e.sweep(ctx, LabelRunner+"="+runner, 0)
-	_, probes := e.sweep(ctx, LabelProbe, probeAge)
-	return removed, errors.Join(failed, probes)
-}
-
-// sweep removes the containers with the label that are of at least this age; 0 asks no clock, as an engine far away has its own.
-func (e *Engine) sweep(ctx context.Context, label string, age time.Duration) (int, error) {
-	listing, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	list, err := e.api.ContainerList(listing, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
-	if err != nil {
-		return 0, fmt.Errorf("list the containers with the label %s: %w", label, err)
-	}
-	var failed error
-	removed := 0
-	for i := range list {
-		if age > 0 && time.Since(time.Unix(list[i].Created, 0)) < age {
-			continue
-		}
-		left := &Container{api: e.api, id: list[i].ID}
-		if err := left.Remove(ctx); err != nil {
-			failed = errors.Join(failed, err)
-			continue
-		}
-		removed++
-	}
-	return removed, failed
 }

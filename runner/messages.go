@@ -40,6 +40,14 @@ func setupFailure(image string, pull, files error) *failure {
 	return f
 }
 
+func noNetwork(err error) *failure {
+	return &failure{
+		outcome: jobspec.JobInvalid, detail: "The network: " + err.Error(),
+		message: "Your submission could not be graded because the question asks for network access, which this grading host does not give. " +
+			"Please contact course staff.",
+	}
+}
+
 func notStarted(reason string) *failure {
 	return &failure{
 		outcome: jobspec.NotStarted,

@@ -36,6 +36,8 @@ type Options struct {
 	Profile *sandbox.Profile
 	// Images give images profiles of their own; the first that matches counts.
 	Images []sandbox.ImageRule
+	// Network makes the network of jobs ready that ask for one, and says why they cannot have it; nil leaves that to the engine.
+	Network func(context.Context) error
 	// Pool gives containers that wait already; nil starts one for each job.
 	Pool *sandbox.Pool
 	// MissingFile says of an error of Files that the file is not there and never will be; nil takes fs.ErrNotExist for that.
@@ -166,6 +168,11 @@ func (a *attempt) phases(ctx context.Context) (*failure, error) {
 
 // prepare has a container with a filled /grade when it returns neither.
 func (a *attempt) prepare(ctx context.Context) (*failure, error) {
+	if a.job.EnableNetworking && a.opts.Network != nil {
+		if err := a.opts.Network(ctx); err != nil {
+			return noNetwork(err), ctx.Err()
+		}
+	}
 	var opening sync.WaitGroup
 	var archive io.ReadCloser
 	var missing, failed error

@@ -18,13 +18,14 @@ import (
 // Config is everything that can be configured. Each key section.name may stand in slashgrade.toml, in the environment as
 // SLASHGRADE_SECTION_NAME, and on the command line as --section.name; the later of these wins. What is not configured is off.
 type Config struct {
-	Runner RunnerConfig `toml:"runner"`
-	Engine EngineConfig `toml:"engine"`
-	Pool   PoolConfig   `toml:"pool"`
-	SQS    SQSConfig    `toml:"sqs"`
-	S3     S3Config     `toml:"s3"`
-	Log    LogConfig    `toml:"log"`
-	Debug  DebugConfig  `toml:"debug"`
+	Runner  RunnerConfig  `toml:"runner"`
+	Engine  EngineConfig  `toml:"engine"`
+	Network NetworkConfig `toml:"network"`
+	Pool    PoolConfig    `toml:"pool"`
+	SQS     SQSConfig     `toml:"sqs"`
+	S3      S3Config      `toml:"s3"`
+	Log     LogConfig     `toml:"log"`
+	Debug   DebugConfig   `toml:"debug"`
 
 	// Own stands in the file alone.
 	Own OwnPolicy `toml:"-"`
@@ -47,6 +48,13 @@ type EngineConfig struct {
 	PullMaxAge  time.Duration `toml:"pull_max_age" help:"after what time an image that is there is looked for at its registry again"`
 	PullTimeout time.Duration `toml:"pull_timeout" help:"how long one pull may take"`
 	Runtime     string        `toml:"runtime" help:"the engine's runtime for profiles and images that name none, for example runsc; empty is the engine's own"`
+}
+
+// NetworkConfig is about the network of jobs whose question enables it.
+type NetworkConfig struct {
+	Mode      string `toml:"mode" help:"what such jobs get: guarded (no way to the host and to private networks), open (the engine's bridge) or off"`
+	Allow     string `toml:"allow" help:"networks and addresses, separated by commas, that they reach although they are private or the host's"`
+	Resolvers string `toml:"resolvers" help:"addresses, separated by commas, that resolve names for them; empty is the host's own"`
 }
 
 // PoolConfig is about containers that wait for jobs.
@@ -94,10 +102,11 @@ func defaultConfig() *Config {
 		Engine: EngineConfig{
 			Pull: string(dockerengine.PullStale), PullMaxAge: dockerengine.DefaultMaxAge, PullTimeout: dockerengine.DefaultPullTimeout,
 		},
-		Pool: PoolConfig{Places: placesPerProcessor * runtime.NumCPU(), Idle: sandbox.DefaultIdle},
-		SQS:  SQSConfig{VisibilityTimeout: sqsqueue.DefaultVisibilityTimeout, WaitTime: sqsqueue.DefaultWaitTime},
-		S3:   S3Config{Bucket: "grading-dev", PathStyle: string(s3store.PathStyleAuto)},
-		Log:  LogConfig{Level: "info"},
+		Network: NetworkConfig{Mode: string(dockerengine.NetworkGuarded)},
+		Pool:    PoolConfig{Places: placesPerProcessor * runtime.NumCPU(), Idle: sandbox.DefaultIdle},
+		SQS:     SQSConfig{VisibilityTimeout: sqsqueue.DefaultVisibilityTimeout, WaitTime: sqsqueue.DefaultWaitTime},
+		S3:      S3Config{Bucket: "grading-dev", PathStyle: string(s3store.PathStyleAuto)},
+		Log:     LogConfig{Level: "info"},
 	}
 }
 
@@ -122,12 +131,14 @@ func (c *Config) usesSQS() bool { return c.SQS.JobsQueue != "" }
 // validate refuses what cannot work, all at once and before anything starts.
 func (c *Config) validate() error {
 	_, policyErr := c.policy()
+	_, networkErr := c.Network.options()
 	_, levelErr := parseLevel(c.Log.Level)
 	return errors.Join(
 		check(c.Runner.Concurrency >= 1 && c.Runner.Concurrency <= 1000, "runner.concurrency must be from 1 to 1000, found %d", c.Runner.Concurrency),
 		check(c.Runner.DataDir != "", "runner.data_dir must name a folder"),
 		check(c.Runner.MaxTimeout > 0, "runner.max_timeout must be above 0, found %s", c.Runner.MaxTimeout),
 		policyErr,
+		networkErr,
 		wrap("engine.pull", dockerengine.PullPolicy{When: dockerengine.PullWhen(c.Engine.Pull)}.Validate()),
 		check(c.Engine.PullMaxAge > 0, "engine.pull_max_age must be above 0, found %s", c.Engine.PullMaxAge),
 		check(c.Engine.PullTimeout > 0, "engine.pull_timeout must be above 0, found %s", c.Engine.PullTimeout),

@@ -63,6 +63,7 @@ func serve(ctx context.Context, config *Config, command *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	h.jobNetwork.announce(ctx)
 	log.InfoContext(ctx, "ready to grade", "version", version, "runner", h.dir.ID, "data_dir", h.dir.Path,
 		"concurrency", config.Runner.Concurrency, "profile", config.Runner.Profile, "queue", queueName(config))
 	fetch, stopFetch := context.WithCancelCause(ctx)

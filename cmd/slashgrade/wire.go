@@ -35,6 +35,8 @@ type host struct {
 	river  *riverqueue.Queue // the embedded queue; nil with SQS
 	lasts  bool              // it serves for long, so that containers may wait for jobs
 	closes []func() error
+
+	jobNetwork *jobNetwork // nil without a worker
 }
 
 // openHost opens the folder and the store, and the embedded queue where no other is configured.
@@ -142,13 +144,14 @@ func (h *host) sweptEngine(ctx context.Context) (*dockerengine.Engine, error) {
 		h.log.InfoContext(ctx, "removed containers that an earlier run left", "count", removed)
 	}
 	h.beside(ctx, func(ctx context.Context) { sandbox.KeepReaping(ctx, engine, h.dir.ID, sandbox.ReapInterval, h.log) })
-	return engine, nil
+	return engine, h.useNetwork(ctx, engine)
 }
 
-// runnerOptions are those of every command that grades.
+// runnerOptions are those of every command that grades, with the engine of sweptEngine.
 func (h *host) runnerOptions(policy *sandbox.Policy) *runner.Options {
 	return &runner.Options{
 		ID: h.dir.ID, Version: version, MaxTimeout: h.config.Runner.MaxTimeout, Profile: policy.Default, Images: policy.Images, Log: h.log,
+		Network: h.jobNetwork.prepare,
 	}
 }
 
@@ -169,6 +172,17 @@ func (h *host) engine(ctx context.Context) (*dockerengine.Engine, error) {
 	}
 	h.onClose(engine.Close)
 	return engine, nil
+}
+
+// useNetwork gives jobs that ask for one the engine's network, as it is configured.
+func (h *host) useNetwork(ctx context.Context, engine *dockerengine.Engine) error {
+	opts, err := h.config.Network.options()
+	if err != nil {
+		return err
+	}
+	h.jobNetwork = &jobNetwork{engine: engine, runner: h.dir.ID, opts: opts, log: h.log}
+	h.onClose(func() error { return h.jobNetwork.remove(context.WithoutCancel(ctx)) })
+	return nil
 }
 
 // beside runs a task until the host is closed.

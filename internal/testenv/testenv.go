@@ -56,6 +56,19 @@ func NeedsLocalStack(tb testing.TB) string {
 	return endpoint
 }
 
+// NeedsRoot stops the test unless it runs as root of a Linux machine that has the programs.
+func NeedsRoot(tb testing.TB, programs ...string) {
+	tb.Helper()
+	if os.Geteuid() != 0 {
+		missing(tb, "root", "sudo make test", "this test sets rules of the kernel's")
+	}
+	for _, program := range programs {
+		if _, err := exec.LookPath(program); err != nil {
+			missing(tb, program, "apt-get install iproute2 nftables iptables perl", err.Error())
+		}
+	}
+}
+
 func missing(tb testing.TB, what, command, found string) {
 	tb.Helper()
 	if os.Getenv("CI") != "" {

@@ -49,6 +49,9 @@ func newBenchAt(t *testing.T, address string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := engine.PrepareNetwork(t.Context(), "hostile", &dockerengine.NetworkOptions{Mode: dockerengine.NetworkOpen}); err != nil {
+		t.Fatal(err)
+	}
 	files, err := dirstore.Open(filepath.Join(t.TempDir(), "jobs"))
 	if err != nil {
 		t.Fatal(err)

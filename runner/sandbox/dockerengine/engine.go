@@ -53,6 +53,7 @@ type Engine struct {
 	checked checkedImages
 	known   knownImages
 	own     ownContainers
+	network jobNetwork
 
 	tasks   sync.WaitGroup // pulls, and who follows the events
 	closing chan struct{}
@@ -141,9 +142,13 @@ func (e *Engine) start(ctx context.Context, spec *sandbox.Spec) (*Container, err
 	if err != nil {
 		return nil, err
 	}
+	to, err := e.connect(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
 	config := containerConfig(spec)
 	config.Labels[LabelInstance] = e.own.instance
-	created, err := e.api.ContainerCreate(ctx, config, hostConfig(spec, volume), nil, nil, "")
+	created, err := e.api.ContainerCreate(ctx, config, hostConfig(spec, volume, to), nil, nil, "")
 	if err != nil {
 		return nil, fmt.Errorf("create the container: %w", err)
 	}

@@ -33,6 +33,9 @@ func newEngine(t *testing.T, pull dockerengine.PullPolicy) *dockerengine.Engine 
 
 func TestConformance(t *testing.T) {
 	engine := newEngine(t, dockerengine.PullPolicy{When: dockerengine.PullMissing})
+	if err := engine.PrepareNetwork(t.Context(), "conformance", &dockerengine.NetworkOptions{Mode: dockerengine.NetworkOpen}); err != nil {
+		t.Fatal(err)
+	}
 	sandboxtest.Run(t, &sandboxtest.Bench{Engine: engine, Runner: "conformance", Build: build, Kill: kill})
 }
 

@@ -72,18 +72,20 @@ func (o *ownContainers) left(list []container.Summary) []string {
 
 // Sweep implements [sandbox.Engine].
 func (e *Engine) Sweep(ctx context.Context, runner string) (int, error) {
-	return e.clear(ctx, runner, func(list []container.Summary) []string {
+	removed, err := e.clear(ctx, runner, func(list []container.Summary) []string {
 		var all []string
 		for i := range list {
 			all = append(all, list[i].ID)
 		}
 		return all
 	})
+	return removed, errors.Join(err, e.removeNetworks(ctx, runner))
 }
 
-// Reap implements [sandbox.Reaper].
+// Reap implements [sandbox.Reaper]. It also sets the rules of the jobs' network again, which somebody may have flushed.
 func (e *Engine) Reap(ctx context.Context, runner string) (int, error) {
-	return e.clear(ctx, runner, e.own.left)
+	removed, err := e.clear(ctx, runner, e.own.left)
+	return removed, errors.Join(err, e.RenewNetwork(ctx))
 }
 
 // clear removes those of the runner's containers that pick returns, and probes that nobody can need any more.

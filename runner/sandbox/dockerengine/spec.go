@@ -38,17 +38,14 @@ func containerConfig(spec *sandbox.Spec) *container.Config {
 }
 
 // hostConfig is the policy, as the engine takes it.
-func hostConfig(spec *sandbox.Spec, guestVolume string) *container.HostConfig {
+func hostConfig(spec *sandbox.Spec, guestVolume string, to *connection) *container.HostConfig {
 	const cpuPeriod = 100_000 // microseconds, the kernel's default
 	profile := spec.Profile
 	memory := profile.ContainerBytes(spec.Image)
 	processes := profile.ContainerProcesses()
-	network := container.NetworkMode("none")
-	if spec.Networking {
-		network = "bridge"
-	}
 	return &container.HostConfig{
-		NetworkMode: network,
+		NetworkMode: container.NetworkMode(to.network),
+		DNS:         to.resolvers,
 		// json-file would write a job's whole output to the host's disk.
 		LogConfig:      container.LogConfig{Type: "none"},
 		IpcMode:        "private",

@@ -4,7 +4,7 @@ STATIC = CGO_ENABLED=0 GOOS=linux
 GUEST = -trimpath -ldflags '-s -w' -o
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-aws build images engine localstack test test-hostile test-hostile-all fuzz sbom check lint tidy vuln cross scripts python
+.PHONY: help demo demo-aws build images engine localstack test test-hostile test test-gvisor-hostile-all fuzz sbom check lint tidy vuln cross scripts python
 
 # Print this list.
 help:
@@ -58,6 +58,11 @@ fuzz:
 # Write what the programs are made of to bin/*.cdx.json.
 sbom: build
 	@scripts/sbom.sh
+
+# Run the sandbox's conformance suite in gVisor; docs/operating.md lists what does not hold there, and fails here.
+test-gvisor: engine build
+	@scripts/gvisor.sh
+	SLASHGRADE_TEST_RUNTIME=runsc go test -count=1 -timeout 30m -run TestRuntime ./runner/sandbox/dockerengine
 
 # Run linters, formatters and all other checks that need no engine.
 check: lint tidy vuln cross scripts python

@@ -35,3 +35,23 @@ func (k *keeping) container() sandbox.Container {
 	defer k.mu.Unlock()
 	return k.last
 }
+
+// runtimeEngine starts every container with one of the engine's runtimes.
+type runtimeEngine struct {
+	sandbox.Engine
+	runtime string
+}
+
+// WithRuntime is the engine with all its containers in a runtime, for example runsc.
+func WithRuntime(engine sandbox.Engine, runtime string) sandbox.Engine {
+	return &runtimeEngine{Engine: engine, runtime: runtime}
+}
+
+func (r *runtimeEngine) Start(ctx context.Context, spec *sandbox.Spec) (sandbox.Container, error) {
+	with, profile := *spec, *spec.Profile
+	if profile.Runtime == "" {
+		profile.Runtime = r.runtime
+	}
+	with.Profile = &profile
+	return r.Engine.Start(ctx, &with)
+}

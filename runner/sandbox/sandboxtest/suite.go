@@ -34,6 +34,7 @@ func Run(t *testing.T, bench *Bench) {
 		"archives": archiveTrials(), "ends": endTrials(), "survival": survivalTrials(), "memory": memoryTrials(),
 		"limits": limitTrials(), "disk": diskTrials(), "output": outputTrials(), "results": resultTrials(),
 		"leftovers": leftoverTrials(), "packing": packingTrials(), "warm-ups": warmupTrials(), "trial": tryTrials(),
+		"graders": graderTrials(),
 	}
 	for theme, list := range themes {
 		t.Run(theme, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/slashgrade/slashgrade/jobspec"
@@ -42,6 +43,7 @@ type RunnerConfig struct {
 
 // EngineConfig is about the container engine.
 type EngineConfig struct {
+	Kind        string        `toml:"kind" help:"what makes containers: docker, oci (an OCI runtime, without an engine between), or auto (oci where it works)"`
 	Host        string        `toml:"host" help:"the Docker engine, for example unix:///var/run/docker.sock; empty follows DOCKER_HOST"`
 	Guest       string        `toml:"guest" help:"the folder with slashgrade-guest-linux-*; empty is the one with this program"`
 	Pull        string        `toml:"pull" help:"when images are pulled: stale (older than pull_max_age, beside the job), missing or always"`
@@ -100,6 +102,7 @@ func defaultConfig() *Config {
 			Profile: sandbox.PrairieLearn, Archive: true,
 		},
 		Engine: EngineConfig{
+			Kind: engineDocker,
 			Pull: string(dockerengine.PullStale), PullMaxAge: dockerengine.DefaultMaxAge, PullTimeout: dockerengine.DefaultPullTimeout,
 		},
 		Network: NetworkConfig{Mode: string(dockerengine.NetworkGuarded)},
@@ -139,6 +142,8 @@ func (c *Config) validate() error {
 		check(c.Runner.MaxTimeout > 0, "runner.max_timeout must be above 0, found %s", c.Runner.MaxTimeout),
 		policyErr,
 		networkErr,
+		check(slices.Contains([]string{engineAuto, engineDocker, engineOCI}, c.Engine.Kind),
+			"engine.kind must be %s, %s or %s, found %q", engineAuto, engineDocker, engineOCI, c.Engine.Kind),
 		wrap("engine.pull", dockerengine.PullPolicy{When: dockerengine.PullWhen(c.Engine.Pull)}.Validate()),
 		check(c.Engine.PullMaxAge > 0, "engine.pull_max_age must be above 0, found %s", c.Engine.PullMaxAge),
 		check(c.Engine.PullTimeout > 0, "engine.pull_timeout must be above 0, found %s", c.Engine.PullTimeout),

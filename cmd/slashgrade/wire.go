@@ -131,8 +131,12 @@ func (h *host) worker(ctx context.Context, opts *queue.WorkerOptions) (*queue.Wo
 }
 
 // sweptEngine is an engine without what an earlier run on this folder left in it.
-func (h *host) sweptEngine(ctx context.Context) (*dockerengine.Engine, error) {
-	engine, err := h.engine(ctx)
+func (h *host) sweptEngine(ctx context.Context) (sandbox.Engine, error) {
+	docker, err := h.engine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := h.containers(ctx, docker)
 	if err != nil {
 		return nil, err
 	}
@@ -143,8 +147,8 @@ func (h *host) sweptEngine(ctx context.Context) (*dockerengine.Engine, error) {
 	if removed > 0 {
 		h.log.InfoContext(ctx, "removed containers that an earlier run left", "count", removed)
 	}
-	h.beside(ctx, func(ctx context.Context) { sandbox.KeepReaping(ctx, engine, h.dir.ID, sandbox.ReapInterval, h.log) })
-	return engine, h.useNetwork(ctx, engine)
+	h.beside(ctx, func(ctx context.Context) { sandbox.KeepReaping(ctx, docker, h.dir.ID, sandbox.ReapInterval, h.log) })
+	return engine, h.useNetwork(ctx, docker)
 }
 
 // runnerOptions are those of every command that grades, with the engine of sweptEngine.

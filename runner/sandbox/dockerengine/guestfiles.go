@@ -35,7 +35,8 @@ func NewGuestFiles(files fs.FS) *GuestFiles {
 	return &GuestFiles{files: files, volumes: map[string]string{}}
 }
 
-func (g *GuestFiles) program(arch string) ([]byte, error) {
+// Program returns the guest for an architecture, as Go names it.
+func (g *GuestFiles) Program(arch string) ([]byte, error) {
 	name := "slashgrade-guest-linux-" + arch
 	program, err := fs.ReadFile(g.files, name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -56,7 +57,7 @@ func (e *Engine) guestVolume(ctx context.Context, spec *sandbox.Spec) (string, e
 	if name, ok := g.volumes[spec.Image.Arch]; ok {
 		return name, nil
 	}
-	program, err := g.program(spec.Image.Arch)
+	program, err := g.Program(spec.Image.Arch)
 	if err != nil {
 		return "", err
 	}

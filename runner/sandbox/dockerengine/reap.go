@@ -79,7 +79,7 @@ func (e *Engine) Sweep(ctx context.Context, runner string) (int, error) {
 		}
 		return all
 	})
-	return removed, errors.Join(err, e.removeNetworks(ctx, runner))
+	return removed, errors.Join(err, e.removeLeases(ctx, runner), e.removeNetworks(ctx, runner))
 }
 
 // Reap implements [sandbox.Reaper]. It also sets the rules of the jobs' network again, which somebody may have flushed.

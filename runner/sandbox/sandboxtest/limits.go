@@ -56,6 +56,10 @@ func cgroupLimits(t *trial) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	memory := profile.ContainerBytes(image)
+	if t.DiskInMemory {
+		memory += profile.DiskBytes
+	}
 	run := t.job(&Job{Profile: profile, Script: `
 cd /sys/fs/cgroup
 if [ -e memory.max ]; then
@@ -67,7 +71,7 @@ else
 fi
 `})
 	t.want(run, map[string]string{
-		"memory": fmt.Sprintf("%d swap=0", profile.ContainerBytes(image)), "cpu": "90",
+		"memory": fmt.Sprintf("%d swap=0", memory), "cpu": "90",
 	})
 }
 

@@ -19,6 +19,8 @@ type Bench struct {
 	Engine  sandbox.Engine
 	Profile *sandbox.Profile // nil is the default profile
 	Runner  string
+	// DiskInMemory says that the engine keeps what a job writes to the root in memory, so that the container's limit includes it.
+	DiskInMemory bool
 
 	// Build makes an image of testenv.Image and the further lines of a Dockerfile, which is removed when the test ends, and
 	// returns its name. Run needs it.

@@ -92,7 +92,7 @@ ls /proc/self/fd # the last one is the list's own
 awk '{print "session", $6 == $5, $6 == $4 || $6 == $1, "terminal", $7, "nice", $19, "policy", $41}' /proc/$$/stat
 find / -xdev -newer /.slashgrade 2>/dev/null | sort
 find /grade /tmp /var/tmp | sort; ls -ld /grade
-cat /proc/1/comm; ps -e 2>/dev/null | wc -l; ls -d /proc/[0-9]* | wc -l
+cat /proc/1/comm; set -- /proc/[0-9]*; echo $#
 echo errors >&2
 `
 

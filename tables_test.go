@@ -58,7 +58,7 @@ func help(t *testing.T, command string) string {
 var helpedKey = regexp.MustCompile(`(?m)^ +--([a-z0-9]+\.[a-z0-9_]+) \S+ .*?(?: \(default (.*)\))?$`)
 
 func TestConfigurationTable(t *testing.T) {
-	ofThisMachine := []string{"runner.concurrency", "runner.data_dir"}
+	ofThisMachine := []string{"runner.concurrency", "runner.data_dir", "pool.places"}
 	want := map[string]string{}
 	for _, found := range helpedKey.FindAllStringSubmatch(help(t, "serve"), -1) {
 		want[found[1]] = plainDuration(found[2])

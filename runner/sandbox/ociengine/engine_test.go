@@ -69,12 +69,17 @@ func newEngine(t *testing.T, opts ociengine.Options) *ociengine.Engine {
 }
 
 func TestConformance(t *testing.T) {
-	dir := t.TempDir()
+	const runner = "conformance-oci"
+	dir, guests := t.TempDir(), dockerengine.NewGuestFiles(testenv.Guest(t))
+	docker := newDocker(t, guests) // runs the jobs with a network
+	if err := docker.PrepareNetwork(t.Context(), runner, &dockerengine.NetworkOptions{Mode: dockerengine.NetworkOpen}); err != nil {
+		t.Fatal(err)
+	}
 	sandboxtest.Run(t, &sandboxtest.Bench{
-		Engine: newEngine(t, ociengine.Options{Dir: dir}), Runner: "conformance-oci", DiskInMemory: true, Build: build,
+		Engine: newEngine(t, ociengine.Options{Dir: dir, Docker: docker, Guests: guests}), Runner: runner, DiskInMemory: true, Build: build,
 		Kill: func(tb testing.TB, container string) {
 			tb.Helper()
-			runc(tb, filepath.Join(dir, "conformance-oci"), "kill", container, "KILL")
+			runc(tb, filepath.Join(dir, runner), "kill", container, "KILL")
 		},
 	})
 }

@@ -56,10 +56,6 @@ func cgroupLimits(t *trial) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	memory := profile.ContainerBytes(image)
-	if t.DiskInMemory {
-		memory += profile.DiskBytes
-	}
 	run := t.job(&Job{Profile: profile, Script: `
 cd /sys/fs/cgroup
 if [ -e memory.max ]; then
@@ -71,7 +67,7 @@ else
 fi
 `})
 	t.want(run, map[string]string{
-		"memory": fmt.Sprintf("%d swap=0", memory), "cpu": "90",
+		"memory": fmt.Sprintf("%d swap=0", t.containerBytes(profile, image)), "cpu": "90",
 	})
 }
 

@@ -157,3 +157,11 @@ func (job *Job) command() *sandbox.Command {
 	}
 	return command
 }
+
+// containerBytes is the memory limit of a container of the bench's engine.
+func (b *Bench) containerBytes(profile *sandbox.Profile, image *sandbox.Image) int64 {
+	if b.DiskInMemory && !profile.ReadOnly {
+		return profile.ContainerBytes(image) + profile.DiskBytes
+	}
+	return profile.ContainerBytes(image)
+}

@@ -43,7 +43,7 @@ func trialWorks(t *trial) {
 			user = "1000"
 		}
 		for name, want := range map[string]string{
-			"memory": strconv.FormatInt(profile.ContainerBytes(spec.Image), 10), "swap": "0", "cpu": fmt.Sprint(int(profile.CPUs * 100)),
+			"memory": strconv.FormatInt(t.containerBytes(profile, spec.Image), 10), "swap": "0", "cpu": fmt.Sprint(int(profile.CPUs * 100)),
 			"processes": strconv.FormatInt(profile.ContainerProcesses(), 10), "seccomp": "2", "user": user,
 			"capabilities": mask(profile.Capabilities),
 		} {

@@ -19,19 +19,24 @@ const inodeBytes = 4096
 // It asks for the free space of the file system, which is cheap but counts everybody; only when that has fallen by what the job may
 // still write it counts what the job wrote.
 type diskWatch struct {
-	limit int64
-	since time.Time
-	done  chan struct{}
-	ended sync.WaitGroup
+	limit  int64
+	since  time.Time
+	budget *diskBudget
+	done   chan struct{}
+	ended  sync.WaitGroup
 }
 
-// watchDisk calls full once when the job has written more than limit bytes outside of tmpfs; limit 0 watches nothing.
-func watchDisk(limit int64, full func()) *diskWatch {
-	w := &diskWatch{limit: limit, since: time.Now(), done: make(chan struct{})}
-	if limit > 0 {
+// newDiskWatch takes the free space before the job can write: where the file system itself stops a job at its end, a fast one has
+// filled it before the first look. Limit 0 watches nothing.
+func newDiskWatch(limit int64) *diskWatch {
+	return &diskWatch{limit: limit, since: time.Now(), budget: newDiskBudget(limit, free("/")), done: make(chan struct{})}
+}
+
+// begin calls full once when the job has written more than the limit outside of tmpfs.
+func (w *diskWatch) begin(full func()) {
+	if w.limit > 0 {
 		w.ended.Go(func() { w.watch(full) })
 	}
-	return w
 }
 
 func (w *diskWatch) stop() {
@@ -42,7 +47,6 @@ func (w *diskWatch) stop() {
 func (w *diskWatch) watch(full func()) {
 	ticks := time.NewTicker(diskInterval)
 	defer ticks.Stop()
-	budget := newDiskBudget(w.limit, free("/"))
 	for {
 		select {
 		case <-w.done:
@@ -50,7 +54,7 @@ func (w *diskWatch) watch(full func()) {
 		case <-ticks.C:
 		}
 		now := free("/")
-		if !budget.spent(now) {
+		if !w.budget.spent(now) {
 			continue
 		}
 		written := countWritten(w.since)
@@ -58,7 +62,7 @@ func (w *diskWatch) watch(full func()) {
 			full()
 			return
 		}
-		budget.renew(now, written)
+		w.budget.renew(now, written)
 	}
 }
 

@@ -41,7 +41,7 @@ type job struct {
 // run runs the entrypoint to its end and reports everything about it. A runner that cannot be written to is gone, and the session
 // ends for it.
 func (j *job) run() {
-	memory := newMemoryWatch()
+	memory, disk := newMemoryWatch(), newDiskWatch(j.order.MaxDisk)
 	started, err := j.start()
 	if err != nil {
 		_ = j.out.WriteJSON(guest.KindNotStarted, guest.NotStarted{Reason: err.Error()})
@@ -51,7 +51,7 @@ func (j *job) run() {
 	output.begin(j.order.MaxOutput)
 	limit := time.AfterFunc(time.Until(started.since.Add(j.order.Timeout)), func() { j.kill(byTimeout) })
 	_ = j.out.WriteJSON(guest.KindStarted, guest.Started{UnixNano: started.since.UnixNano(), Warm: started.warm})
-	disk := watchDisk(j.order.MaxDisk, func() { j.kill(byDisk) })
+	disk.begin(func() { j.kill(byDisk) })
 	status, at := j.reap(started.process)
 	limit.Stop()
 	disk.stop()

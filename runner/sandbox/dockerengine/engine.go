@@ -56,6 +56,7 @@ type Engine struct {
 	network jobNetwork
 
 	tasks   sync.WaitGroup // pulls, and who follows the events
+	agree   sync.Once      // on the API's version
 	closing chan struct{}
 	close   sync.Once
 }
@@ -98,9 +99,12 @@ func New(ctx context.Context, guests *GuestFiles, opts *Options) (*Engine, error
 func (e *Engine) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if _, err := e.api.Ping(ctx); err != nil {
+	answer, err := e.api.Ping(ctx)
+	if err != nil {
 		return fmt.Errorf("reach the Docker engine at %s: %w", e.api.DaemonHost(), err)
 	}
+	// The version is settled here, for all calls: the client's own way, at the first call, races with its following of events.
+	e.agree.Do(func() { e.api.NegotiateAPIVersionPing(answer) })
 	return nil
 }
 

@@ -4,7 +4,7 @@ STATIC = CGO_ENABLED=0 GOOS=linux
 GUEST = -trimpath -ldflags '-s -w' -o
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-aws build images engine localstack test test-hostile test test-gvisor-hostile-all fuzz sbom check lint tidy vuln cross scripts python
+.PHONY: help demo demo-aws build images engine localstack test test-hostile test-hostile-all test-gvisor fuzz sbom check lint tidy vuln cross scripts python
 
 # Print this list.
 help:

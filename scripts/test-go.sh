@@ -13,4 +13,5 @@ fi
 
 if (($# == 0)); then set -- ./...; fi
 # Two packages at once: they share one engine and one LocalStack. Never from the cache: what they test is outside Go's sight.
-exec "$(dirname "$0")/tool.sh" gotestsum --format pkgname -- -race -shuffle=on -count=1 -p 2 "$@"
+# 20 minutes for a package: the hostile jobs take 6 on a slow machine.
+exec "$(dirname "$0")/tool.sh" gotestsum --format pkgname -- -race -shuffle=on -count=1 -timeout 20m -p 2 "$@"

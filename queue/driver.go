@@ -68,3 +68,9 @@ type Announcer interface {
 type Recorder interface {
 	Record(ctx context.Context, m *Message, gradedAt time.Time) error
 }
+
+// Holder is a Driver that takes messages before they are asked for. Once GiveBack is called it takes no more, and returns when what it
+// holds is given back or ctx has ended. Messages that were received stay ours.
+type Holder interface {
+	GiveBack(ctx context.Context) error
+}

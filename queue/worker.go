@@ -59,7 +59,7 @@ func NewWorker(driver Driver, grader runner.Grader, files store.Files, opts *Wor
 }
 
 // Run receives and grades until fetch ends, and then returns when every job that was received is finished: answered, or, once work
-// ends too, given back to the queue. Heartbeats and clean-up go on after both have ended.
+// ends too, given back to the queue. What a [Holder] holds goes back as soon as fetch ends. Heartbeats and clean-up go on after both have ended.
 func (w *Worker) Run(fetch, work context.Context) {
 	for fetch.Err() == nil {
 		free := w.waitForSlots(fetch)
@@ -82,7 +82,21 @@ func (w *Worker) Run(fetch, work context.Context) {
 			})
 		}
 	}
+	w.giveBackHeld(context.WithoutCancel(fetch))
 	w.jobs.Wait()
+}
+
+// giveBackHeld leaves to other runners what waits here, before the jobs that run are waited for: that may take as long as they do.
+func (w *Worker) giveBackHeld(ctx context.Context) {
+	holder, ok := w.driver.(Holder)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := holder.GiveBack(ctx); err != nil {
+		w.opts.Log.WarnContext(ctx, "jobs that waited for their turn could not be given back; they come back when their leases end", "err", err)
+	}
 }
 
 // waitForSlots takes at least one slot and as many more as are free now; 0 when ctx has ended.

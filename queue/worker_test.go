@@ -345,6 +345,37 @@ func TestSecondStopGivesBack(t *testing.T) {
 	})
 }
 
+// holding is a driver that takes messages ahead; when gives back is noted.
+type holding struct {
+	*fakeDriver
+	gaveBack time.Time
+}
+
+func (h *holding) GiveBack(context.Context) error {
+	h.gaveBack = time.Now()
+	return h.call("give back")
+}
+
+// What waits in a driver goes back with the first stop: the job that runs may take an hour more.
+func TestFirstStopGivesBackWhatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(map[string]int{"give back": -1})
+		b.grader.takes = time.Hour
+		b.driver.waiting <- message("1")
+		fetch, stopFetch := context.WithTimeout(t.Context(), time.Minute)
+		defer stopFetch()
+		begin := time.Now()
+		driver := &holding{fakeDriver: b.driver}
+		queue.NewWorker(driver, b.grader, b.files, &b.opts).Run(fetch, t.Context())
+		if after := driver.gaveBack.Sub(begin); after != time.Minute {
+			t.Errorf("it gave back after %s, want a minute", after)
+		}
+		if b.count("give back") != 1 || b.count("send") != 1 {
+			t.Errorf("it gave back not once, or the job that ran was not answered: %v", b.calls)
+		}
+	})
+}
+
 func TestReceivesIntoFreeSlotsOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(nil)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/slashgrade/slashgrade/jobspec"
+	"github.com/slashgrade/slashgrade/queue/fairqueue"
 	"github.com/slashgrade/slashgrade/queue/sqsqueue"
 	"github.com/slashgrade/slashgrade/runner/sandbox"
 	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
@@ -23,6 +24,7 @@ type Config struct {
 	Engine  EngineConfig  `toml:"engine"`
 	Network NetworkConfig `toml:"network"`
 	Pool    PoolConfig    `toml:"pool"`
+	Fair    FairConfig    `toml:"fair"`
 	SQS     SQSConfig     `toml:"sqs"`
 	S3      S3Config      `toml:"s3"`
 	Log     LogConfig     `toml:"log"`
@@ -67,6 +69,14 @@ type PoolConfig struct {
 	Warm   string        `toml:"warm" help:"images, separated by commas, of which containers wait before the first job"`
 }
 
+// FairConfig is about the order of jobs when more wait than can run.
+type FairConfig struct {
+	Ahead   int    `toml:"ahead" help:"how many jobs are taken ahead so that courses can take turns; 0 keeps the queue's order"`
+	Share   string `toml:"share" help:"what tells courses apart: image, bucket or env:NAME, a variable of the job's environment"`
+	Student string `toml:"student" help:"what names the student, whose newest job goes first: env:NAME; empty is nothing"`
+	Regrade string `toml:"regrade" help:"what marks jobs that wait for all others where it is not empty: env:NAME; empty is nothing"`
+}
+
 // SQSConfig is PrairieLearn's protocol.
 type SQSConfig struct {
 	JobsQueue         string        `toml:"jobs_queue" help:"the queue that jobs come from, a name or a URL; empty is the embedded queue"`
@@ -107,6 +117,7 @@ func defaultConfig() *Config {
 		},
 		Network: NetworkConfig{Mode: string(dockerengine.NetworkGuarded)},
 		Pool:    PoolConfig{Places: placesPerProcessor * runtime.NumCPU(), Idle: sandbox.DefaultIdle},
+		Fair:    FairConfig{Share: string(fairqueue.ShareByImage)},
 		SQS:     SQSConfig{VisibilityTimeout: sqsqueue.DefaultVisibilityTimeout, WaitTime: sqsqueue.DefaultWaitTime},
 		S3:      S3Config{Bucket: "grading-dev", PathStyle: string(s3store.PathStyleAuto)},
 		Log:     LogConfig{Level: "info"},
@@ -150,6 +161,10 @@ func (c *Config) validate() error {
 		check(c.Pool.Places >= 0 && c.Pool.Places <= 1000, "pool.places must be from 0 to 1000, found %d", c.Pool.Places),
 		check(c.Pool.Memory >= 0 && c.Pool.Memory <= 1<<20, "pool.memory must be from 0 to %d (MiB), found %d", 1<<20, c.Pool.Memory),
 		check(c.Pool.Idle > 0, "pool.idle must be above 0, found %s", c.Pool.Idle),
+		check(c.Fair.Ahead >= 0 && c.Fair.Ahead <= fairqueue.MaxAhead, "fair.ahead must be from 0 to %d, found %d", fairqueue.MaxAhead, c.Fair.Ahead),
+		wrap("fair.share", fairqueue.Key(c.Fair.Share).Validate()),
+		wrap("fair.student", fairqueue.Key(c.Fair.Student).Validate()),
+		wrap("fair.regrade", fairqueue.Key(c.Fair.Regrade).Validate()),
 		check(!c.usesSQS() || c.SQS.ResultsQueue != "", "sqs.jobs_queue is set, so sqs.results_queue must be too"),
 		check(c.usesSQS() || c.SQS.ResultsQueue == "", "sqs.results_queue is set, so sqs.jobs_queue must be too"),
 		wrap("log.level", levelErr),

@@ -15,6 +15,7 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/slashgrade/slashgrade/internal/datadir"
 	"github.com/slashgrade/slashgrade/queue"
+	"github.com/slashgrade/slashgrade/queue/fairqueue"
 	"github.com/slashgrade/slashgrade/queue/riverqueue"
 	"github.com/slashgrade/slashgrade/queue/sqsqueue"
 	"github.com/slashgrade/slashgrade/runner"
@@ -221,9 +222,28 @@ func (h *host) guests() (*dockerengine.GuestFiles, error) {
 	return dockerengine.NewGuestFiles(os.DirFS(folder)), nil
 }
 
+// driver is the queue, with the fair order before it where one is configured. A command that ends with its own jobs has none: it would hold
+// others' for nothing.
 func (h *host) driver(ctx context.Context) (queue.Driver, error) {
+	c := &h.config.Fair
+	if c.Ahead == 0 || !h.lasts {
+		return h.plainDriver(ctx, h.config.Runner.Concurrency)
+	}
+	plain, err := h.plainDriver(ctx, h.config.Runner.Concurrency+c.Ahead)
+	if err != nil {
+		return nil, err
+	}
+	fair := fairqueue.New(ctx, plain, &fairqueue.Options{
+		Ahead: c.Ahead, Share: fairqueue.Key(c.Share), Student: fairqueue.Key(c.Student), Regrade: fairqueue.Key(c.Regrade), Log: h.log,
+	})
+	h.onClose(fair.Close)
+	return fair, nil
+}
+
+// plainDriver is the queue in its own order, of which as many jobs may be ours at once.
+func (h *host) plainDriver(ctx context.Context, held int) (queue.Driver, error) {
 	if !h.config.usesSQS() {
-		driver, err := h.river.Driver(ctx, h.dir.ID, h.config.Runner.Concurrency)
+		driver, err := h.river.Driver(ctx, h.dir.ID, held)
 		if err != nil {
 			return nil, err
 		}

@@ -4,7 +4,7 @@ STATIC = CGO_ENABLED=0 GOOS=linux
 GUEST = -trimpath -ldflags '-s -w' -o
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-aws build images engine localstack test test-hostile test-hostile-all test-gvisor fuzz sbom check lint tidy vuln cross scripts python
+.PHONY: help demo demo-aws build images engine localstack test test-hostile test-hostile-all test-gvisor test-podman fuzz sbom check lint tidy vuln cross scripts python
 
 # Print this list.
 help:
@@ -63,6 +63,11 @@ sbom: build
 test-gvisor: engine build
 	@scripts/gvisor.sh
 	SLASHGRADE_TEST_RUNTIME=runsc go test -count=1 -timeout 30m -run TestRuntime ./runner/sandbox/dockerengine
+
+# Run the sandbox's conformance suite on Podman's service; docs/operating.md lists what does not hold there, and fails here.
+test-podman: engine build
+	@scripts/podman.sh
+	DOCKER_HOST=unix:///run/slashgrade-podman/podman.sock go test -count=1 -timeout 30m -run TestConformance ./runner/sandbox/dockerengine
 
 # Run linters, formatters and all other checks that need no engine.
 check: lint tidy vuln cross scripts python

@@ -51,3 +51,22 @@ func (h *host) oci(ctx context.Context, docker *dockerengine.Engine) (*ociengine
 	h.onClose(engine.Close)
 	return engine, engine.Trial(ctx, policy.Default)
 }
+
+// announceKind tells the operator once what works otherwise on this kind of engine.
+func (h *host) announceKind(ctx context.Context, docker *dockerengine.Engine) error {
+	about, err := docker.Describe(ctx)
+	if err != nil {
+		return err
+	}
+	if about.Podman {
+		h.log.WarnContext(ctx, "the engine is Podman's service, on which some limits differ", "version", about.Version)
+	}
+	switch about.Remapping {
+	case dockerengine.RemapUsers:
+		h.log.InfoContext(ctx, "the engine remaps users: root in a container is an ordinary user of the host")
+	case dockerengine.RemapRootless:
+		h.log.WarnContext(ctx, "the engine is rootless: limits hold only where its user may set them, and no network can be guarded")
+	case dockerengine.RemapNone:
+	}
+	return nil
+}

@@ -50,12 +50,42 @@ func aboutEngine(about *dockerengine.Description) []doctor.Finding {
 		found = append(found, doctor.Bad("engine's limits", "Turn these cgroups on: without them a job can take them from all others.",
 			"the engine says that it cannot limit %s", strings.Join(about.Missing, ", ")))
 	}
-	for _, option := range about.Security {
-		if option == "rootless" || option == "userns" {
-			found = append(found, doctor.Good("isolation", "%s: root in a container is an ordinary user of the host", option))
-		}
+	return append(found, aboutKind(about)...)
+}
+
+// aboutKind says what works otherwise on engines that are not Docker with root's rights.
+func aboutKind(about *dockerengine.Description) []doctor.Finding {
+	var found []doctor.Finding
+	switch about.Remapping {
+	case dockerengine.RemapUsers:
+		found = append(found, doctor.Good("isolation", "userns: root in a container is an ordinary user of the host"))
+	case dockerengine.RemapRootless:
+		found = append(found, doctor.Poor("isolation", "Look at the trials of limits below, which need cgroups v2 that are delegated to that user; "+
+			"a network for jobs cannot be guarded.", "rootless: the engine and its containers are an ordinary user's"))
+	case dockerengine.RemapNone:
+	}
+	if about.Podman {
+		found = append(found, doctor.Poor("podman", "docs/operating.md, \"Rootless engines, remapped users, Podman\", lists what differs from a Docker engine.",
+			"the engine is Podman's service, which bounds fewer things"))
 	}
 	return found
+}
+
+// tryOCI says whether an OCI runtime could make the containers, where the configuration lets it.
+func (v *visit) tryOCI(ctx context.Context) []doctor.Finding {
+	const name = "oci"
+	if v.engine == nil || v.config.Engine.Kind == engineDocker {
+		return nil
+	}
+	_, err := v.oci(ctx, v.engine.Engine)
+	switch {
+	case err == nil:
+		return []doctor.Finding{doctor.Good(name, "an OCI runtime makes the containers: one started, and its guest spoke")}
+	case v.config.Engine.Kind == engineOCI:
+		return []doctor.Finding{doctor.Bad(name, "Mend it, or set engine.kind to docker.", "engine.kind is oci, which does not work here: %v", err)}
+	default:
+		return []doctor.Finding{doctor.Good(name, "the engine makes the containers, since an OCI runtime cannot: %v", err)}
+	}
 }
 
 func (v *visit) lookAtMemory(context.Context) []doctor.Finding {

@@ -148,6 +148,11 @@ func (h *host) sweptEngine(ctx context.Context) (sandbox.Engine, error) {
 	if removed > 0 {
 		h.log.InfoContext(ctx, "removed containers that an earlier run left", "count", removed)
 	}
+	if h.lasts {
+		if err := h.announceKind(ctx, docker); err != nil {
+			return nil, err
+		}
+	}
 	h.beside(ctx, func(ctx context.Context) { sandbox.KeepReaping(ctx, docker, h.dir.ID, sandbox.ReapInterval, h.log) })
 	return engine, h.useNetwork(ctx, docker)
 }

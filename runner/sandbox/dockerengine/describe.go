@@ -16,13 +16,14 @@ type Description struct {
 	Address, Version, API, Platform string // Platform as linux/x86_64
 	Cgroup, Driver                  string // the version and the driver of cgroups
 	Storage                         string
-	Root                            string   // the folder of images and containers, on the engine's host
-	DefaultRuntime                  string   // runc, where nobody changed it
-	Runtimes                        []string // names that a profile may ask for, without the engine's own aliases
-	Security                        []string // rootless, userns, seccomp, …
-	Missing                         []string // limits that the engine's kernel does not have
-	Warnings                        []string // the engine's own
-	Memory                          int64    // of its host
+	Root                            string    // the folder of images and containers, on the engine's host
+	DefaultRuntime                  string    // runc, where nobody changed it
+	Runtimes                        []string  // names that a profile may ask for, without the engine's own aliases; none with Podman
+	Remapping                       Remapping // of users
+	Podman                          bool      // Podman's service, not a Docker engine
+	Missing                         []string  // limits that the engine's kernel does not have
+	Warnings                        []string  // the engine's own
+	Memory                          int64     // of its host
 	Time                            time.Time
 }
 
@@ -37,17 +38,14 @@ func (e *Engine) Describe(ctx context.Context) (*Description, error) {
 	d := &Description{
 		Address: e.api.DaemonHost(), Version: info.ServerVersion, API: e.api.ClientVersion(), Platform: info.OSType + "/" + info.Architecture,
 		Cgroup: info.CgroupVersion, Driver: info.CgroupDriver, Storage: info.Driver, Root: info.DockerRootDir,
-		DefaultRuntime: info.DefaultRuntime, Warnings: info.Warnings, Memory: info.MemTotal, Missing: missingLimits(&info),
+		DefaultRuntime: info.DefaultRuntime, Podman: e.podman, Warnings: info.Warnings, Memory: info.MemTotal, Missing: missingLimits(&info),
 	}
 	for _, name := range slices.Sorted(maps.Keys(info.Runtimes)) {
-		if !strings.HasPrefix(name, "io.containerd.") && name != info.DefaultRuntime {
+		if !e.podman && !strings.HasPrefix(name, "io.containerd.") && name != info.DefaultRuntime {
 			d.Runtimes = append(d.Runtimes, name)
 		}
 	}
-	for _, option := range info.SecurityOptions {
-		name, _, _ := strings.Cut(strings.TrimPrefix(option, "name="), ",")
-		d.Security = append(d.Security, name)
-	}
+	d.Remapping = remapping(security(&info))
 	d.Time, _ = time.Parse(time.RFC3339Nano, info.SystemTime) // zero where it does not say
 	return d, nil
 }

@@ -10,6 +10,7 @@ package dockerengine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -54,6 +55,8 @@ type Engine struct {
 	known   knownImages
 	own     ownContainers
 	network jobNetwork
+	podman  bool   // it is Podman's service
+	seccomp string // the filter of system calls as the engine takes it: itself, or for Podman the file that it lies in
 
 	tasks   sync.WaitGroup // pulls, and who follows the events
 	agree   sync.Once      // on the API's version
@@ -88,7 +91,11 @@ func New(ctx context.Context, guests *GuestFiles, opts *Options) (*Engine, error
 	e := &Engine{
 		api: api, guests: guests, policy: opts.Pull.withDefaults(), log: log, own: newOwnContainers(), closing: make(chan struct{}),
 	}
-	if err := e.Ping(ctx); err != nil {
+	err = e.Ping(ctx)
+	if err == nil {
+		err = e.recognise(ctx)
+	}
+	if err != nil {
 		_ = api.Close()
 		return nil, err
 	}
@@ -112,7 +119,7 @@ func (e *Engine) Ping(ctx context.Context) error {
 func (e *Engine) Close() error {
 	e.close.Do(func() { close(e.closing) })
 	e.tasks.Wait()
-	return e.api.Close()
+	return errors.Join(e.forgetSeccomp(), e.api.Close())
 }
 
 // Start implements [sandbox.Engine].
@@ -142,6 +149,10 @@ func (e *Engine) explain(ctx context.Context, image *sandbox.Image, err error) e
 }
 
 func (e *Engine) start(ctx context.Context, spec *sandbox.Spec) (*Container, error) {
+	if e.podman && spec.Profile.Runtime != "" {
+		return nil, fmt.Errorf("podman's service ignores the runtime %s that profile %s asks for: set it as Podman's own, in its containers.conf",
+			spec.Profile.Runtime, spec.Profile.Name)
+	}
 	volume, err := e.guestVolume(ctx, spec)
 	if err != nil {
 		return nil, err
@@ -152,7 +163,7 @@ func (e *Engine) start(ctx context.Context, spec *sandbox.Spec) (*Container, err
 	}
 	config := containerConfig(spec)
 	config.Labels[LabelInstance] = e.own.instance
-	created, err := e.api.ContainerCreate(ctx, config, hostConfig(spec, volume, to), nil, nil, "")
+	created, err := e.api.ContainerCreate(ctx, config, e.hostConfig(spec, volume, to), nil, nil, "")
 	if err != nil {
 		return nil, fmt.Errorf("create the container: %w", err)
 	}

@@ -30,6 +30,10 @@ func (e *Engine) LocalLayers(ctx context.Context) error {
 	if info.Driver != layersDriver {
 		return fmt.Errorf("the Docker engine stores images by %s, not by %s", info.Driver, layersDriver)
 	}
+	if way := remapping(security(&info)); way != RemapNone {
+		// The files belong to the remapped users, and a container beside the engine would run without the isolation that the operator chose.
+		return fmt.Errorf("the Docker engine remaps users (%s), and a container beside it would not", way)
+	}
 	if _, err := os.Stat(filepath.Join(info.DockerRootDir, layersDriver)); err != nil {
 		return fmt.Errorf("the Docker engine's images are not on this machine, or not to be read: %w", err)
 	}

@@ -1,6 +1,7 @@
 package dockerengine
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
@@ -38,7 +39,7 @@ func containerConfig(spec *sandbox.Spec) *container.Config {
 }
 
 // hostConfig is the policy, as the engine takes it.
-func hostConfig(spec *sandbox.Spec, guestVolume string, to *connection) *container.HostConfig {
+func (e *Engine) hostConfig(spec *sandbox.Spec, guestVolume string, to *connection) *container.HostConfig {
 	const cpuPeriod = 100_000 // microseconds, the kernel's default
 	profile := spec.Profile
 	memory := profile.ContainerBytes(spec.Image)
@@ -54,8 +55,8 @@ func hostConfig(spec *sandbox.Spec, guestVolume string, to *connection) *contain
 		Runtime:        profile.Runtime,
 		CapDrop:        []string{"ALL"},
 		CapAdd:         profile.ContainerCapabilities(),
-		SecurityOpt:    []string{"no-new-privileges", "seccomp=" + sandbox.Seccomp()},
-		Tmpfs:          tmpfs(spec),
+		SecurityOpt:    []string{"no-new-privileges", "seccomp=" + e.seccomp},
+		Tmpfs:          e.tmpfs(spec),
 		Sysctls:        profile.Sysctls(),
 		ReadonlyPaths:  sandbox.ReadonlyPaths(),
 		Mounts: []mount.Mount{{
@@ -68,21 +69,28 @@ func hostConfig(spec *sandbox.Spec, guestVolume string, to *connection) *contain
 			CPUPeriod:  cpuPeriod,
 			CPUQuota:   int64(profile.CPUs * cpuPeriod),
 			PidsLimit:  &processes,
-			Ulimits:    ulimits(profile),
+			Ulimits:    e.ulimits(profile),
 		},
 	}
 }
 
-func tmpfs(spec *sandbox.Spec) map[string]string {
+func (e *Engine) tmpfs(spec *sandbox.Spec) map[string]string {
 	mounts := map[string]string{}
 	for _, folder := range spec.Profile.Tmpfs(spec.Image) {
-		mounts[folder.Path] = strings.Join(folder.Options(), ",")
+		options := folder.Options()
+		if e.podman {
+			options = slices.DeleteFunc(options, unknownToPodman)
+		}
+		mounts[folder.Path] = strings.Join(options, ",")
 	}
 	return mounts
 }
 
-func ulimits(profile *sandbox.Profile) []*units.Ulimit {
+func (e *Engine) ulimits(profile *sandbox.Profile) []*units.Ulimit {
 	var list []*units.Ulimit
+	if e.podman {
+		list = append(list, &units.Ulimit{Name: "nproc", Soft: podmanProcesses, Hard: podmanProcesses})
+	}
 	for _, limit := range profile.Rlimits() {
 		list = append(list, &units.Ulimit{Name: limit.Name, Soft: limit.Max, Hard: limit.Max})
 	}

@@ -129,29 +129,34 @@ func (s *session) prepare(frame *guest.Frame) error {
 	if s.files != nil {
 		return errors.New("a second archive")
 	}
-	owner, err := lookupAccount("/etc/passwd", "/etc/group", order.User)
-	if err != nil {
-		return s.out.WriteJSON(guest.KindRefused, guest.Refused{Reason: err.Error()})
-	}
-	s.owner = owner
 	reader, writer := io.Pipe()
 	s.files = writer
+	owner, err := lookupAccount("/etc/passwd", "/etc/group", order.User)
+	if err != nil {
+		return s.refuse(reader, err)
+	}
+	s.owner = owner
 	go s.unpack(reader, &order)
 	return nil
+}
+
+// refuse tells the runner why, and throws away what it still sends of the archive: it may be in the middle of a write.
+func (s *session) refuse(archive *io.PipeReader, why error) error {
+	_ = archive.CloseWithError(errRefused)
+	return s.out.WriteJSON(guest.KindRefused, guest.Refused{Reason: why.Error()})
 }
 
 // unpack runs beside the frame loop, so that pings are answered while a large archive comes.
 func (s *session) unpack(archive *io.PipeReader, order *guest.Prepare) {
 	filled, err := unpackArchive(archive, guest.Root, order, s.owner, s.stage.admit(order))
 	if err != nil {
-		_ = archive.CloseWithError(errRefused)
-		_ = s.out.WriteJSON(guest.KindRefused, guest.Refused{Reason: err.Error()})
+		_ = s.refuse(archive, err)
 		return
 	}
 	_ = s.out.WriteJSON(guest.KindReady, filled)
 }
 
-// errRefused makes the frame loop throw away what still comes of a refused archive.
+// errRefused is what writes to a refused archive return; the frame loop goes on.
 var errRefused = errors.New("the archive was refused")
 
 func (s *session) take(chunk []byte) error {

@@ -50,16 +50,21 @@ func TestClock(t *testing.T) {
 	}
 }
 
-func TestFinishTime(t *testing.T) {
-	for name, c := range map[string]struct{ took, now, want int }{
-		"as measured":         {500, 2000, 1500},
-		"longer than passed":  {5000, 2000, 2000},
-		"backwards":           {-500, 2000, 1000},
-		"host went backwards": {500, 0, 1000},
+func TestRunSpan(t *testing.T) {
+	for name, c := range map[string]struct{ started, took, now, wantStart, wantFinish int }{
+		"as measured":            {1000, 500, 2000, 1000, 1500},
+		"start too late":         {1600, 500, 2000, 1500, 2000},
+		"longer than since go":   {1000, 5000, 2000, 900, 2000},
+		"backwards":              {1000, -500, 2000, 1000, 1000},
+		"the host's clock fell":  {1000, 500, 800, 900, 900},
+		"all the time since go":  {950, 1100, 2000, 900, 2000},
+		"at once":                {2000, 0, 2000, 2000, 2000},
+		"more than may be a job": {2000, 1 << 40, 2000, 900, 2000},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := finishTime(at(1000), time.Duration(c.took)*time.Millisecond, at(c.now)); !got.Equal(at(c.want)) {
-				t.Errorf("got %s, want %s", got, at(c.want))
+			start, finish := runSpan(at(900), at(c.started), time.Duration(c.took)*time.Millisecond, at(c.now))
+			if !start.Equal(at(c.wantStart)) || !finish.Equal(at(c.wantFinish)) {
+				t.Errorf("from %s to %s, want from %s to %s", start, finish, at(c.wantStart), at(c.wantFinish))
 			}
 		})
 	}

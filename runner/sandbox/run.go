@@ -130,7 +130,8 @@ func (s *Session) follow(ctx context.Context, ending *Ending, timeout time.Durat
 		return fmt.Errorf("the guest told of an impossible exit status %d, signal %d", ended.Status, ended.Signal)
 	}
 	ending.Ended = &ended
-	ending.FinishedAt = finishTime(ending.StartedAt, time.Duration(ended.UnixNano-started.UnixNano), time.Now())
+	took := time.Duration(ended.UnixNano - started.UnixNano)
+	ending.StartedAt, ending.FinishedAt = runSpan(sent, ending.StartedAt, took, time.Now())
 	if ended.Status != 0 || ended.Survivors || ended.TimedOut || ended.Cancelled || ended.DiskFull {
 		return nil
 	}
@@ -143,10 +144,18 @@ func (s *Session) startTime(guestNanos int64, sent time.Time) time.Time {
 	return s.clock.host(guestNanos, sent, time.Now())
 }
 
-// finishTime keeps the time that the guest measured, which its clock's offset must not stretch, if the host saw so much time pass.
-func finishTime(started time.Time, took time.Duration, now time.Time) time.Time {
-	passed := max(now.Round(0).Sub(started), 0)
-	return started.Add(min(max(took, 0), passed))
+// runSpan keeps the time that the guest measured, which its clock's offset must not stretch, between "go" and now: a start that the offset
+// puts too late to leave room for it, as slow pings make it, is put earlier.
+func runSpan(sent, started time.Time, took time.Duration, now time.Time) (start, finish time.Time) {
+	sent, now = sent.Round(0), now.Round(0)
+	took = max(took, 0)
+	if now.Sub(started) < took {
+		started = now.Add(-took)
+	}
+	if started.Before(sent) {
+		started = sent
+	}
+	return started, started.Add(min(took, max(now.Sub(started), 0)))
 }
 
 func (s *Session) takeResults(ctx context.Context, ending *Ending) error {

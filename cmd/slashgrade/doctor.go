@@ -82,9 +82,9 @@ func (*visit) showText(t *terminal) func(doctor.Finding) {
 		mark := map[doctor.Status]string{
 			doctor.OK: t.colour(green, "ok  "), doctor.Warn: t.colour(yellow, "warn"), doctor.Fail: t.colour(red, "FAIL"),
 		}[f.Status]
-		_, _ = fmt.Fprintf(t.stdout, "%s  %-*s  %s\n", mark, nameWidth, oneLine(f.Name), oneLine(f.Found))
+		t.hanging(fmt.Sprintf("%s  %-*s  ", mark, nameWidth, oneLine(f.Name)), oneLine(f.Found))
 		if f.Advice != "" {
-			_, _ = fmt.Fprintf(t.stdout, "      %-*s  → %s\n", nameWidth, "", oneLine(f.Advice))
+			t.hanging(fmt.Sprintf("      %-*s  → ", nameWidth, ""), oneLine(f.Advice))
 		}
 	}
 }

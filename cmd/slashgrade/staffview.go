@@ -18,7 +18,7 @@ func (t *terminal) staff(s *submitted, grading *runner.Grading) {
 	t.row("outcome", endOf(s.report))
 	if image := s.report.Image; image != nil {
 		t.row("image", image.Name)
-		t.row("", image.Digest)
+		t.indented("  ", image.Digest) // 71 characters, and 80 are a narrow terminal
 	}
 	for i, phase := range s.report.Timestamps.Spans() {
 		t.row(first("phases", i), fmt.Sprintf("%-8s %s", phase.Name, milliseconds(phase.Took)))

@@ -199,6 +199,15 @@ func (t *terminal) indented(prefix, text string) {
 	}
 }
 
+// hanging writes text behind the prefix; on a terminal, lines that are too long are broken and go on below the text's own beginning.
+func (t *terminal) hanging(prefix, text string) {
+	indent := lipgloss.Width(prefix)
+	if room := t.width - indent; t.width > 0 && room > 0 {
+		text = wrapping.Wrap(text, room, "")
+	}
+	t.line("%s%s", prefix, strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", indent)))
+}
+
 func (t *terminal) line(format string, args ...any) {
 	_, _ = fmt.Fprintf(t.stdout, format+"\n", args...)
 }

@@ -28,7 +28,11 @@ func open(t *testing.T, engine *dockerengine.Engine, runner string) *sandbox.Ses
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { docker(t, "rm", "--force", "--volumes", session.Container()) })
+	t.Cleanup(func() {
+		if err := session.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
 	return session
 }
 

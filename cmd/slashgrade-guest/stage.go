@@ -48,7 +48,7 @@ func (s *stage) warm(order *guest.Warm, owner account) {
 		_ = s.out.WriteJSON(guest.KindWarmed, guest.Warmed{Reason: "the container is out of processes or memory"})
 		return
 	}
-	w := &warmup{launcher: s.launcher, settled: make(chan struct{})}
+	w := &warmup{launcher: s.launcher, settled: make(chan struct{}), watched: make(chan struct{})}
 	s.warmup, s.used = w, true
 	launch := warmupOrder(order, owner)
 	go func() {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path"
 	"strings"
 	"syscall"
@@ -37,6 +38,8 @@ type warmup struct {
 	settled  chan struct{} // closed when it is ready or has failed; the fields below are written before
 	failed   error
 	loaded   loaded
+	watched  chan struct{} // closed when watch has ended; the field below is written before
+	unheard  bool          // it closed its end without reading all that was written to it
 }
 
 // announcement is the line of JSON that a warm-up writes when it is ready.
@@ -100,11 +103,13 @@ func (w *warmup) getReady(order *launchOrder) error {
 
 // watch returns why a ready warm-up is none any more; nil once it has become the entrypoint.
 func (w *warmup) watch() error {
+	defer close(w.watched)
 	n, err := w.launcher.warmup.Read(make([]byte, 1))
+	w.unheard = errors.Is(err, syscall.ECONNRESET)
 	switch {
 	case n > 0:
 		return errTalks
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), w.unheard:
 		return errLeft
 	default:
 		return nil
@@ -129,8 +134,10 @@ func (w *warmup) handOver(launch *launchOrder, limit time.Duration) error {
 	deadline := time.Now().Add(handOverTimeout)
 	_ = socket.SetDeadline(deadline)
 	w.launcher.since, w.launcher.warm = time.Now(), true
-	if _, err := socket.Write(append(line, '\n')); err != nil {
+	if _, err := socket.Write(append(line, '\n')); errors.Is(err, os.ErrDeadlineExceeded) {
 		return errNotTaken
+	} else if err != nil {
+		return errLeft
 	}
 	for w.unread() > 0 {
 		switch {
@@ -141,8 +148,32 @@ func (w *warmup) handOver(launch *launchOrder, limit time.Duration) error {
 		}
 		time.Sleep(handOverInterval)
 	}
+	if w.leftUnread() {
+		return errLeft
+	}
 	_ = socket.Close()
 	return nil
+}
+
+// leftUnread says whether the process closed its end before it had read its line, after which nothing counts as unread any more. The
+// kernel tells of that once, by ECONNRESET: here or to watch, which then ends.
+func (w *warmup) leftUnread() bool {
+	var err error
+	closed := false
+	raw, failed := w.launcher.warmup.SyscallConn()
+	if failed != nil {
+		return true
+	}
+	_ = raw.Control(func(descriptor uintptr) {
+		var n int
+		n, _, err = syscall.Recvfrom(int(descriptor), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		closed = err == nil && n == 0
+	})
+	if closed {
+		<-w.watched
+		return w.unheard
+	}
+	return errors.Is(err, syscall.ECONNRESET)
 }
 
 // unread is how much of what was written to the process it has not read, 0 where the kernel does not tell.

@@ -38,7 +38,8 @@ type delivery struct {
 	stored  bool // the report was stored by an earlier delivery
 	telling sync.WaitGroup
 
-	lastLine string // of the job's log, once it is answered
+	gradedAt time.Time // once it is answered
+	lastLine string    // of the job's log, then
 }
 
 // keep extends the lease until the returned function is called.
@@ -138,7 +139,7 @@ func (d *delivery) answer(ctx context.Context, grading *runner.Grading) error {
 	if err != nil {
 		return fmt.Errorf("send the answer: %w", err)
 	}
-	d.record(ctx, grading, gradedAt)
+	d.answered(ctx, grading.Report, gradedAt)
 	return nil
 }
 
@@ -172,64 +173,14 @@ func (d *delivery) storeReport(ctx context.Context, report *jobspec.Report) erro
 	return err
 }
 
-// record keeps the last timestamp, which the answer could not hold, in the log, in the job's log, and in the queue's own record.
-func (d *delivery) record(ctx context.Context, grading *runner.Grading, gradedAt time.Time) {
-	report := grading.Report
+// answered tells of an answer, and keeps for the clean-up when it was accepted, which the answer itself could not hold.
+func (d *delivery) answered(ctx context.Context, report *jobspec.Report, gradedAt time.Time) {
 	times := report.Timestamps
 	times.GradedAt = gradedAt
 	times.Settle()
 	text, _ := json.Marshal(times)
-	d.lastLine = AnsweredPrefix + string(text)
+	d.gradedAt, d.lastLine = times.GradedAt, AnsweredPrefix+string(text)
 	d.log.InfoContext(ctx, "job answered", "outcome", string(report.Outcome), "succeeded", report.Succeeded,
 		"graded_at", jobspec.FormatTime(times.GradedAt), "timestamps", json.RawMessage(text))
-	if recorder, ok := d.driver.(Recorder); ok {
-		if err := recorder.Record(ctx, d.message, times.GradedAt); err != nil {
-			d.log.WarnContext(ctx, "graded_at could not be recorded", "err", err)
-		}
-	}
 	d.opts.Answered(report)
-}
-
-// keepFiles stores the archive and the log of a job that was answered. Their failure never reruns it.
-func (d *delivery) keepFiles(ctx context.Context, grading *runner.Grading) {
-	at := d.message.Job.Files
-	if d.stored || at == (jobspec.Location{}) {
-		return
-	}
-	if grading.HasArchive() && !d.opts.NoArchive {
-		if err := d.storeArchive(ctx, grading, at); err != nil {
-			d.log.WarnContext(ctx, "the archive could not be stored", "phase", "archive", "err", err)
-			grading.Log.Error("The archive of /grade could not be stored")
-		}
-	}
-	d.storeLog(ctx, grading, at)
-}
-
-// cleanUp removes the container.
-func (d *delivery) cleanUp(ctx context.Context, grading *runner.Grading) {
-	if err := grading.Close(ctx); err != nil {
-		d.log.WarnContext(ctx, "the container could not be removed; the next start will", "phase", "remove", "err", err)
-	}
-}
-
-func (d *delivery) storeLog(ctx context.Context, grading *runner.Grading, at jobspec.Location) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	grading.Log.Info(d.lastLine)
-	if err := d.files.Put(ctx, at, jobspec.OutputName, grading.Log.Reader()); err != nil {
-		d.log.WarnContext(ctx, "the job's log could not be stored", "phase", "log", "err", err)
-	}
-}
-
-// storeArchive streams /grade from the container into the store.
-func (d *delivery) storeArchive(ctx context.Context, grading *runner.Grading, at jobspec.Location) error {
-	ctx, cancel := context.WithTimeout(ctx, archiveTimeout)
-	defer cancel()
-	reader, writer := io.Pipe()
-	var packing sync.WaitGroup
-	packing.Go(func() { _ = writer.CloseWithError(grading.Archive(ctx, writer)) })
-	err := d.files.Put(ctx, at, jobspec.AfterName, reader)
-	_ = reader.CloseWithError(errors.New("the store took no more"))
-	packing.Wait()
-	return err
 }

@@ -19,22 +19,23 @@ const maxReceive = 10
 // ErrGivenBack is the cause with which the work context is cancelled when jobs must be given back.
 var ErrGivenBack = errors.New("the runner is stopping; the job is given back")
 
-// Worker is the loop that every queue shares: receive into a free slot, keep the message ours, grade, answer, clean up.
+// Worker is the loop that every queue shares: receive into a free slot, keep the message ours, grade, answer, free the slot, clean up.
 type Worker struct {
 	driver Driver
 	grader runner.Grader
 	files  store.Files
 	opts   WorkerOptions
 
-	slots chan struct{}
-	jobs  sync.WaitGroup
-	pause backoff // after jobs that failed on our side
-	polls backoff // after polls that failed
+	slots    chan struct{}
+	cleaning chan struct{}  // a place for each clean-up that goes on
+	jobs     sync.WaitGroup // and their clean-ups
+	pause    backoff        // after jobs that failed on our side
+	polls    backoff        // after polls that failed
 }
 
 // WorkerOptions are what a Worker may be told.
 type WorkerOptions struct {
-	// Concurrency is how many jobs run at once; at least 1.
+	// Concurrency is how many jobs run at once; at least 1. As many more may be in their clean-up after the answer.
 	Concurrency int
 	// NoArchive leaves archive.tar.gz, /grade after the run, out of the store.
 	NoArchive bool
@@ -55,11 +56,12 @@ func NewWorker(driver Driver, grader runner.Grader, files store.Files, opts *Wor
 		w.opts.Answered = func(*jobspec.Report) {}
 	}
 	w.slots = make(chan struct{}, w.opts.Concurrency)
+	w.cleaning = make(chan struct{}, w.opts.Concurrency)
 	return w
 }
 
-// Run receives and grades until fetch ends, and then returns when every job that was received is finished: answered, or, once work
-// ends too, given back to the queue. What a [Holder] holds goes back as soon as fetch ends. Heartbeats and clean-up go on after both have ended.
+// Run receives and grades until fetch ends, and then returns when every job that was received is finished and cleaned up after: answered, or,
+// once work ends too, given back to the queue. What a [Holder] holds goes back as soon as fetch ends. Heartbeats and clean-up go on after both have ended.
 func (w *Worker) Run(fetch, work context.Context) {
 	for fetch.Err() == nil {
 		free := w.waitForSlots(fetch)
@@ -124,7 +126,7 @@ func (w *Worker) releaseSlots(n int) {
 	}
 }
 
-// handle is one message from its receipt to its clean-up.
+// handle is one message from its receipt until it is answered and its clean-up goes on beside.
 func (w *Worker) handle(work context.Context, m *Message) {
 	task := &delivery{Worker: w, message: m, log: w.opts.Log.With("job_id", m.Job.ID, "delivery_id", m.Job.DeliveryID)}
 	lasting := context.WithoutCancel(work)
@@ -136,11 +138,9 @@ func (w *Worker) handle(work context.Context, m *Message) {
 	stop()
 	if err != nil {
 		task.giveBack(lasting, err)
-	} else {
-		task.keepFiles(lasting, grading)
 	}
 	if grading != nil {
-		task.cleanUp(lasting, grading)
+		task.leave(lasting, grading)
 	}
 }
 

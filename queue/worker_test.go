@@ -138,6 +138,10 @@ type fakeGrader struct {
 	takes time.Duration
 	now   int // running now
 	most  int
+
+	removal  time.Duration // what the removal of a container takes
+	left     int           // containers that are not removed
+	mostLeft int
 }
 
 func (g *fakeGrader) Grade(ctx context.Context, job *jobspec.Job) (*runner.Grading, error) {
@@ -158,6 +162,10 @@ func (g *fakeGrader) Grade(ctx context.Context, job *jobspec.Job) (*runner.Gradi
 	if err := g.call("grade"); err != nil {
 		return nil, err
 	}
+	g.mu.Lock()
+	g.left++
+	g.mostLeft = max(g.mostLeft, g.left)
+	g.mu.Unlock()
 	report := runner.NewReport(job)
 	report.Succeeded, report.Outcome, report.Results = true, jobspec.Graded, []byte(`{"score":1}`)
 	report.Stamp(runner.Timestamps(job))
@@ -169,7 +177,13 @@ func (g *fakeGrader) Archive(_ context.Context, w io.Writer, _ int64) ([]string,
 	return nil, err
 }
 
-func (g *fakeGrader) Close(context.Context) error { return g.call("remove") }
+func (g *fakeGrader) Close(context.Context) error {
+	time.Sleep(g.removal)
+	g.mu.Lock()
+	g.left--
+	g.mu.Unlock()
+	return g.call("remove")
+}
 
 // bench is a worker with everything around it recorded.
 type bench struct {

@@ -7,8 +7,9 @@
 //
 // A submission and its River job are inserted in one transaction, and the report is stored and the job completed in
 // one: nothing that was accepted is lost, and nothing is answered twice. A job is delivered again only if it was
-// released or if its runner ended without an answer. SQLite writes wait for the disk (synchronous FULL), so this holds
-// through a power cut too.
+// released or if its runner ended without an answer. Both transactions wait for the disk, so this holds through a power
+// cut too. Whatever else is written (that a job was taken, when it was graded) may be lost in one, and is harmless to
+// lose: it is on the disk with the next of the two.
 //
 // # River
 //
@@ -35,7 +36,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
-	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/slashgrade/slashgrade/jobspec"
 )
@@ -131,7 +131,7 @@ func openDatabase(ctx context.Context, path string, logger *slog.Logger) (db *sq
 	if err := touch(path); err != nil {
 		return nil, err
 	}
-	db, err = sql.Open("sqlite", dataSource(path))
+	db, err = openKeeping(dataSource(path))
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +159,7 @@ func dataSource(path string) string {
 	query := url.Values{
 		"_busy_timeout": {fmt.Sprint(busyTimeout.Milliseconds())},
 		"_journal_mode": {"WAL"},
-		"_synchronous":  {"FULL"},
+		"_synchronous":  {lazily},
 		"_txlock":       {"immediate"},
 	}
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}).String()
@@ -199,9 +199,25 @@ func (q *Queue) Insert(ctx context.Context, job *jobspec.Job) (string, error) {
 	return id, nil
 }
 
-// inTransaction commits what the function did, or nothing if it fails.
-func (q *Queue) inTransaction(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := q.db.BeginTx(ctx, nil)
+// How SQLite writes a commit: into its log only, or onto the disk too, with all that the log holds.
+const (
+	lazily  = "NORMAL"
+	durably = "FULL"
+)
+
+// inTransaction commits what the function did, or nothing if it fails. When it returns nil that is on the disk.
+func (q *Queue) inTransaction(ctx context.Context, do func(*sql.Tx) error) (err error) {
+	conn, err := q.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // back to its pool
+	if err := writing(ctx, conn, durably); err != nil {
+		return err
+	}
+	// One that stays durable is slower and no worse.
+	defer func() { _ = writing(context.WithoutCancel(ctx), conn, lazily) }()
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -210,6 +226,12 @@ func (q *Queue) inTransaction(ctx context.Context, do func(*sql.Tx) error) error
 		return err
 	}
 	return tx.Commit()
+}
+
+// writing sets how the connection's next commits are written.
+func writing(ctx context.Context, conn *sql.Conn, how string) error {
+	_, err := conn.ExecContext(ctx, "PRAGMA synchronous = "+how)
+	return err
 }
 
 // Depth is how many jobs a queue holds.

@@ -40,7 +40,7 @@ func main() {
 	o := &options{}
 	flag.StringVar(&o.program, "slashgrade", "bin/slashgrade", "the program, with the guest beside it")
 	flag.StringVar(&o.image, "image", "debian:trixie-slim", "an image with /bin/sh that the engine has")
-	flag.StringVar(&o.engine, "engine", "", "engine.kind: docker, oci or auto; empty leaves it to the program")
+	flag.StringVar(&o.engine, "engine", "", "engine.kind: docker, oci, namespaces or auto; empty leaves it to the program")
 	flag.StringVar(&o.queue, "queue", "embedded", "capacity: embedded, or sqs for LocalStack")
 	flag.StringVar(&o.endpoint, "endpoint", "http://127.0.0.1:4566", "LocalStack")
 	flag.IntVar(&o.rounds, "n", 20, "latency: counted rounds, after two that are not")

@@ -1,7 +1,7 @@
 //go:build linux
 
 // Oci measures what a container costs without a job: from asking an engine for it to its guest's first word, and its removal, by the
-// Docker engine and by an OCI runtime, in turns. It also shows what the steps of the latter take.
+// Docker engine, by an OCI runtime, and by namespaces without a runtime, in turns. It also shows what the steps of the latter two take.
 //
 //	go run ./bench/oci -n 30
 //	go run ./bench/oci -n 100 -at-once 4
@@ -24,6 +24,7 @@ import (
 
 	"github.com/slashgrade/slashgrade/runner/sandbox"
 	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
+	"github.com/slashgrade/slashgrade/runner/sandbox/nsengine"
 	"github.com/slashgrade/slashgrade/runner/sandbox/ociengine"
 )
 
@@ -33,7 +34,7 @@ func main() {
 	image := flag.String("image", "debian:trixie-slim", "an image that the engine has")
 	guests := flag.String("guests", "bin", "the folder with slashgrade-guest-linux-*")
 	flag.Parse()
-	b := &bench{rounds: *rounds, atOnce: *atOnce, image: *image, steps: &steps{took: map[string][]time.Duration{}}}
+	b := &bench{rounds: *rounds, atOnce: *atOnce, image: *image}
 	if err := b.run(context.Background(), *guests); err != nil {
 		fmt.Fprintln(os.Stderr, "oci:", err)
 		os.Exit(1)
@@ -43,13 +44,13 @@ func main() {
 type bench struct {
 	rounds, atOnce int
 	image          string
-	steps          *steps
 }
 
-// engine is one of the two sides.
+// engine is one of the sides.
 type engine struct {
 	sandbox.Engine
 	name          string
+	steps         *steps
 	start, remove []time.Duration
 	all           time.Duration
 	cpu           time.Duration // of this process and its children; the Docker engine's own is not in it
@@ -62,18 +63,25 @@ func (b *bench) run(ctx context.Context, folder string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	oci, err := ociengine.New(&ociengine.Options{Docker: docker, Guests: guests, Log: slog.New(b.steps)})
-	if err != nil {
-		return err
+	engines := []*engine{{Engine: docker, name: "Docker engine", steps: newSteps()}}
+	for _, direct := range []struct {
+		name string
+		make func(*ociengine.Options) (*ociengine.Engine, error)
+	}{{"OCI runtime", ociengine.New}, {"namespaces", nsengine.New}} {
+		measured := newSteps()
+		made, err := direct.make(&ociengine.Options{Docker: docker, Guests: guests, Log: slog.New(measured)})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, made.Close()) }() //nolint:contextcheck // a close takes none
+		engines = append(engines, &engine{Engine: made, name: direct.name, steps: measured})
 	}
-	defer func() { err = errors.Join(err, oci.Close()) }() //nolint:contextcheck // a close takes none
-	engines := []*engine{{Engine: docker, name: "Docker engine"}, {Engine: oci, name: "OCI runtime"}}
-	for _, e := range engines { // not counted: volumes are filled, layers are leased
+	for _, e := range engines { // not counted: volumes are filled, layers are leased, a filter is learnt
 		if err := b.containers(ctx, &engine{Engine: e.Engine}, 2); err != nil {
 			return err
 		}
+		e.steps.clear()
 	}
-	b.steps.took = map[string][]time.Duration{}
 	const turns = 5
 	for range turns {
 		for _, e := range engines {
@@ -153,17 +161,19 @@ func (b *bench) show(engines []*engine) {
 	for _, e := range engines {
 		row(w, e.name+": start to hello", e.start)
 		row(w, e.name+": remove", e.remove)
-	}
-	for _, step := range []string{"mounts", "description", "runtime", "process"} {
-		row(w, "OCI runtime: "+step, b.steps.took[step])
+		for _, step := range []string{"mounts", "description", "process"} {
+			row(w, e.name+", of the start: "+step, e.steps.took[step])
+		}
 	}
 	for _, e := range engines {
 		count := len(e.start)
 		_, _ = fmt.Fprintf(w, "%s: %.1f a second, %.1f ms of processor each\t\t\t\t\t\n",
 			e.name, float64(count)/e.all.Seconds(), e.cpu.Seconds()*1000/float64(count))
 	}
-	_, _ = fmt.Fprintf(w, "ratio of medians, start to hello: %.2f\t\t\t\t\t\n",
-		float64(at(engines[1].start, 0.5))/float64(at(engines[0].start, 0.5)))
+	for _, e := range engines[1:] {
+		_, _ = fmt.Fprintf(w, "ratio of medians, start to hello, %s: %.2f\t\t\t\t\t\n",
+			e.name, float64(at(e.start, 0.5))/float64(at(engines[0].start, 0.5)))
+	}
 }
 
 func at(values []time.Duration, share float64) time.Duration {
@@ -186,6 +196,14 @@ func row(w *tabwriter.Writer, name string, values []time.Duration) {
 type steps struct {
 	mu   sync.Mutex
 	took map[string][]time.Duration
+}
+
+func newSteps() *steps { return &steps{took: map[string][]time.Duration{}} }
+
+func (s *steps) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.took)
 }
 
 // Enabled implements [slog.Handler].

@@ -4,13 +4,12 @@
 // entrypoint under its limits, ends every process of the job, reads the results and hands /grade back. Package guest describes its
 // protocol.
 //
-// It is one static program of the standard library, so that any image works, also one without a shell. It stays root; the entrypoint
-// runs as the user and with the capabilities that the runner names, by way of a second stage of this program (see launch).
+// It is one static program, so that any image works, also one without a shell. It stays root; the entrypoint runs as the user and with the
+// capabilities that the runner names, by way of a second stage of this program (see launch). Where no engine makes the container, an
+// earlier stage of it does (see package firstprocess).
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
@@ -22,6 +21,7 @@ import (
 	"unsafe"
 
 	"github.com/slashgrade/slashgrade/runner/sandbox/guest"
+	"github.com/slashgrade/slashgrade/runner/sandbox/nsengine/firstprocess"
 )
 
 // memoryLimit keeps the guest's own heap small: it shares the job's memory limit.
@@ -31,8 +31,13 @@ const memoryLimit = 48 << 20
 var version = "dev"
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == launchCommand {
-		launch()
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case launchCommand:
+			launch()
+		case firstprocess.Command:
+			firstprocess.Run()
+		}
 	}
 	if err := serve(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "slashgrade-guest:", err)
@@ -56,12 +61,8 @@ func serve(in io.Reader, out io.Writer) error {
 	}
 	catchSignals()
 	reserveThreads()
-	sum, err := ownSum()
-	if err != nil {
-		return err
-	}
 	session := newSession(in, out)
-	if err := session.out.WriteJSON(guest.KindHello, guest.Hello{Version: version, SHA256: sum}); err != nil {
+	if err := session.out.WriteJSON(guest.KindHello, guest.Hello{Version: version}); err != nil {
 		return err
 	}
 	return session.run()
@@ -129,19 +130,6 @@ func reserveThreads() {
 		})
 	}
 	ended.Wait()
-}
-
-func ownSum() (string, error) {
-	file, err := os.Open("/proc/self/exe")
-	if err != nil {
-		return "", fmt.Errorf("read the guest itself: %w", err)
-	}
-	defer func() { _ = file.Close() }()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, file); err != nil {
-		return "", fmt.Errorf("read the guest itself: %w", err)
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 func prctl(option int, arg uintptr) error {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/slashgrade/slashgrade/jobspec"
@@ -45,7 +46,7 @@ type RunnerConfig struct {
 
 // EngineConfig is about the container engine.
 type EngineConfig struct {
-	Kind        string        `toml:"kind" help:"what makes containers: docker, oci (an OCI runtime, without an engine between), or auto (oci where it works)"`
+	Kind        string        `toml:"kind" help:"what makes containers: docker, oci (an OCI runtime, without an engine between), namespaces (slashgrade itself), or auto (oci where it works)"`
 	Host        string        `toml:"host" help:"the Docker engine, for example unix:///var/run/docker.sock; empty follows DOCKER_HOST"`
 	Guest       string        `toml:"guest" help:"the folder with slashgrade-guest-linux-*; empty is the one with this program"`
 	Pull        string        `toml:"pull" help:"when images are pulled: stale (older than pull_max_age, beside the job), missing or always"`
@@ -153,8 +154,7 @@ func (c *Config) validate() error {
 		check(c.Runner.MaxTimeout > 0, "runner.max_timeout must be above 0, found %s", c.Runner.MaxTimeout),
 		policyErr,
 		networkErr,
-		check(slices.Contains([]string{engineAuto, engineDocker, engineOCI}, c.Engine.Kind),
-			"engine.kind must be %s, %s or %s, found %q", engineAuto, engineDocker, engineOCI, c.Engine.Kind),
+		check(slices.Contains(engineKinds(), c.Engine.Kind), "engine.kind must be one of %s, found %q", strings.Join(engineKinds(), ", "), c.Engine.Kind),
 		wrap("engine.pull", dockerengine.PullPolicy{When: dockerengine.PullWhen(c.Engine.Pull)}.Validate()),
 		check(c.Engine.PullMaxAge > 0, "engine.pull_max_age must be above 0, found %s", c.Engine.PullMaxAge),
 		check(c.Engine.PullTimeout > 0, "engine.pull_timeout must be above 0, found %s", c.Engine.PullTimeout),

@@ -6,36 +6,52 @@ import (
 
 	"github.com/slashgrade/slashgrade/runner/sandbox"
 	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
+	"github.com/slashgrade/slashgrade/runner/sandbox/nsengine"
 	"github.com/slashgrade/slashgrade/runner/sandbox/ociengine"
 )
 
 // The kinds of engine.kind.
 const (
-	engineAuto   = "auto"
-	engineDocker = "docker"
-	engineOCI    = "oci"
+	engineAuto       = "auto"
+	engineDocker     = "docker"
+	engineOCI        = "oci"
+	engineNamespaces = "namespaces"
 )
 
-// containers returns what makes containers, as engine.kind says: the Docker engine, or an OCI runtime beside it.
+func engineKinds() []string { return []string{engineAuto, engineDocker, engineOCI, engineNamespaces} }
+
+// makerOf names for people what makes the containers of a kind.
+func makerOf(kind string) string {
+	if kind == engineNamespaces {
+		return "slashgrade itself"
+	}
+	return "an OCI runtime"
+}
+
+// containers returns what makes containers, as engine.kind says: the Docker engine, or one beside it that has its images.
 func (h *host) containers(ctx context.Context, docker *dockerengine.Engine) (sandbox.Engine, error) {
-	if h.config.Engine.Kind == engineDocker {
+	kind := h.config.Engine.Kind
+	if kind == engineDocker {
 		return docker, nil
 	}
-	oci, err := h.oci(ctx, docker)
+	direct, err := h.direct(ctx, docker)
 	switch {
+	case err == nil && kind == engineNamespaces:
+		h.log.InfoContext(ctx, "containers are made by slashgrade itself")
+		return direct, nil
 	case err == nil:
 		h.log.InfoContext(ctx, "containers are made by an OCI runtime")
-		return oci, nil
-	case h.config.Engine.Kind == engineOCI:
-		return nil, fmt.Errorf("engine.kind is oci, which does not work here: %w\nengine.kind auto or docker takes the Docker engine", err)
+		return direct, nil
+	case kind != engineAuto:
+		return nil, fmt.Errorf("engine.kind is %s, which does not work here: %w\nengine.kind auto or docker takes the Docker engine", kind, err)
 	default:
 		h.log.InfoContext(ctx, "containers are made by the Docker engine", "instead_of_oci", err)
 		return docker, nil
 	}
 }
 
-// oci returns the engine that drives an OCI runtime, once a trial has shown that it works here.
-func (h *host) oci(ctx context.Context, docker *dockerengine.Engine) (*ociengine.Engine, error) {
+// direct returns the engine that makes containers without the Docker engine, once a trial has shown that it works here.
+func (h *host) direct(ctx context.Context, docker *dockerengine.Engine) (*ociengine.Engine, error) {
 	policy, err := h.config.policy()
 	if err != nil {
 		return nil, err
@@ -44,12 +60,22 @@ func (h *host) oci(ctx context.Context, docker *dockerengine.Engine) (*ociengine
 	if err != nil {
 		return nil, err
 	}
-	engine, err := ociengine.New(&ociengine.Options{Docker: docker, Guests: guests, Log: h.log})
+	opts := &ociengine.Options{Docker: docker, Guests: guests, Log: h.log}
+	trials, construct := 1, ociengine.New
+	if h.config.Engine.Kind == engineNamespaces {
+		trials, construct = 2, nsengine.New // the first container is a runtime's
+	}
+	engine, err := construct(opts)
 	if err != nil {
 		return nil, err
 	}
 	h.onClose(engine.Close)
-	return engine, engine.Trial(ctx, policy.Default)
+	for range trials {
+		if err := engine.Trial(ctx, policy.Default); err != nil {
+			return engine, err
+		}
+	}
+	return engine, nil
 }
 
 // announceKind tells the operator once what works otherwise on this kind of engine.

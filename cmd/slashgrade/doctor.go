@@ -107,7 +107,7 @@ func (v *visit) checks() []doctor.Check {
 	list := []doctor.Check{
 		{Name: "data directory", Limit: quickLook, Look: func(context.Context) []doctor.Finding { return doctor.DataDirectory(c.Runner.DataDir) }},
 		{Name: "engine", Limit: quickLook, Look: v.lookAtEngine},
-		{Name: "oci", Limit: quickLook, Look: v.tryOCI},
+		{Name: "containers without the engine", Limit: quickLook, Look: v.tryDirect},
 		{Name: "memory", Limit: quickLook, Look: v.lookAtMemory},
 		{Name: "images", Limit: c.Engine.PullTimeout * time.Duration(max(1, len(v.images))), Look: v.lookAtImages},
 		{Name: "runtimes", Limit: trialLook, Look: v.tryRuntimes},

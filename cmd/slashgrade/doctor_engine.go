@@ -71,18 +71,22 @@ func aboutKind(about *dockerengine.Description) []doctor.Finding {
 	return found
 }
 
-// tryOCI says whether an OCI runtime could make the containers, where the configuration lets it.
-func (v *visit) tryOCI(ctx context.Context) []doctor.Finding {
-	const name = "oci"
-	if v.engine == nil || v.config.Engine.Kind == engineDocker {
+// tryDirect says whether containers could be made without the Docker engine, where the configuration lets it.
+func (v *visit) tryDirect(ctx context.Context) []doctor.Finding {
+	kind := v.config.Engine.Kind
+	if v.engine == nil || kind == engineDocker {
 		return nil
 	}
-	_, err := v.oci(ctx, v.engine.Engine)
+	name := engineOCI
+	if kind == engineNamespaces {
+		name = kind
+	}
+	_, err := v.direct(ctx, v.engine.Engine)
 	switch {
 	case err == nil:
-		return []doctor.Finding{doctor.Good(name, "an OCI runtime makes the containers: one started, and its guest spoke")}
-	case v.config.Engine.Kind == engineOCI:
-		return []doctor.Finding{doctor.Bad(name, "Mend it, or set engine.kind to docker.", "engine.kind is oci, which does not work here: %v", err)}
+		return []doctor.Finding{doctor.Good(name, "%s makes the containers: one started, and its guest spoke", makerOf(kind))}
+	case kind != engineAuto:
+		return []doctor.Finding{doctor.Bad(name, "Mend it, or set engine.kind to docker.", "engine.kind is %s, which does not work here: %v", kind, err)}
 	default:
 		return []doctor.Finding{doctor.Good(name, "the engine makes the containers, since an OCI runtime cannot: %v", err)}
 	}

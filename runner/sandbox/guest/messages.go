@@ -30,7 +30,6 @@ const (
 // Hello is the guest's first frame.
 type Hello struct {
 	Version string `json:"version"`
-	SHA256  string `json:"sha256"` // of the running program, hexadecimal
 }
 
 // Pong answers a Ping.

@@ -3,7 +3,6 @@
 package ociengine
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/slashgrade/slashgrade/runner/sandbox"
 	"golang.org/x/sys/unix"
 )
@@ -42,10 +40,6 @@ func (b *bundle) disk() string { return filepath.Join(b.path, "disk") }
 
 // etc is where the container's own files of /etc are, which are mounted over the image's.
 func (b *bundle) etc() string { return filepath.Join(b.disk(), "etc") }
-
-func (b *bundle) pidFile() string { return filepath.Join(b.path, "pid") }
-
-func (b *bundle) runtimeLog() string { return filepath.Join(b.path, "log.json") }
 
 func (b *bundle) cgroup() string { return filepath.Join(b.runner.cgroup(), b.id) }
 
@@ -107,18 +101,6 @@ func readBounded(path string, most int64) ([]byte, error) {
 	}
 	defer func() { _ = file.Close() }()
 	return io.ReadAll(io.LimitReader(file, most))
-}
-
-// write writes the runtime's description.
-func (b *bundle) write(spec *specs.Spec) error {
-	text, err := json.Marshal(spec)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(b.path, "config.json"), text, 0o600)
-	}
-	if err != nil {
-		return fmt.Errorf("describe the container to its runtime: %w", err)
-	}
-	return nil
 }
 
 // remove unmounts and removes everything of the folder. What is not there is no error.

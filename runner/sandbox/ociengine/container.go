@@ -8,21 +8,14 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
-	runc "github.com/containerd/go-runc"
 	"github.com/slashgrade/slashgrade/runner/sandbox"
 )
 
-const (
-	// removeTimeout bounds a removal, of which the killing of a process in uninterruptible sleep is the slowest.
-	removeTimeout = 60 * time.Second
-	// maxRuntimeLog bounds what the runtime says of a failure.
-	maxRuntimeLog = 64 << 10
-)
+// removeTimeout bounds a removal, of which the killing of a process in uninterruptible sleep is the slowest.
+const removeTimeout = 60 * time.Second
 
 // Container is a running guest of an OCI runtime.
 type Container struct {
@@ -64,14 +57,14 @@ func (c *Container) Close() error {
 func (c *Container) start(ctx context.Context, spec *sandbox.Spec) error {
 	begun := time.Now()
 	var took []any
+	launch := &Launch{ID: c.bundle.id, Folder: c.bundle.path, State: c.bundle.runner.state(), Guest: c.bundle.runner.program()}
 	for _, step := range []struct {
 		name string
 		do   func() error
 	}{
 		{"mounts", func() error { return c.bundle.make(spec.Profile, c.lease.layers) }},
-		{"description", func() error { return c.describe(spec) }},
-		{"runtime", func() error { return c.run(ctx) }},
-		{"process", c.follow},
+		{"description", func() (err error) { launch.Spec, err = c.engine.describe(spec, c.bundle); return err }},
+		{"process", func() error { return c.run(ctx, launch) }},
 	} {
 		if err := step.do(); err != nil {
 			return err
@@ -83,62 +76,23 @@ func (c *Container) start(ctx context.Context, spec *sandbox.Spec) error {
 	return nil
 }
 
-func (c *Container) describe(spec *sandbox.Spec) error {
-	description, err := c.engine.describe(spec, c.bundle)
-	if err != nil {
-		return err
-	}
-	return c.bundle.write(description)
-}
-
-// follow finds the guest by the number that the runtime has written down.
-func (c *Container) follow() error {
-	pid, err := readPID(c.bundle.pidFile())
-	if err == nil {
-		c.process, err = follow(pid)
-	}
-	if err != nil {
-		return fmt.Errorf("find the guest: %w", err)
-	}
-	return nil
-}
-
-// run has the runtime start the guest with our streams. The runtime ends when the guest runs.
-func (c *Container) run(ctx context.Context) error {
+// run has the guest started with our streams.
+func (c *Container) run(ctx context.Context, launch *Launch) error {
 	streams := &streams{}
 	defer func() { _ = streams.Close() }()
 	var err error
 	if c.stdin, c.stdout, err = streams.open(); err != nil {
 		return fmt.Errorf("make the guest's streams: %w", err)
 	}
-	runtime := &runc.Runc{
-		Command: c.engine.runtime, Root: c.bundle.runner.state(), Log: c.bundle.runtimeLog(), LogFormat: runc.JSON,
-	}
-	_, err = runtime.Run(ctx, c.bundle.id, c.bundle.path, &runc.CreateOpts{
-		IO: streams, PidFile: c.bundle.pidFile(), Detach: true,
-	})
+	launch.Stdin, launch.Stdout, launch.Stderr = streams.stdin, streams.stdout, streams.stderr
+	pid, err := c.engine.starter.Start(ctx, launch)
 	if err != nil {
-		return fmt.Errorf("start the container by %s: %w%s", c.engine.runtime, err, c.runtimeSays())
+		return err
+	}
+	if c.process, err = follow(pid); err != nil {
+		return fmt.Errorf("find the guest: %w", err)
 	}
 	return nil
-}
-
-// runtimeSays is the end of the runtime's own log.
-func (c *Container) runtimeSays() string {
-	text, err := readBounded(c.bundle.runtimeLog(), maxRuntimeLog)
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	if last := lines[len(lines)-1]; err == nil && last != "" {
-		return ": " + last
-	}
-	return ""
-}
-
-func readPID(file string) (int, error) {
-	text, err := os.ReadFile(file) //nolint:gosec // the runtime's, in our folder
-	if err != nil {
-		return 0, err
-	}
-	return strconv.Atoi(strings.TrimSpace(string(text)))
 }
 
 // State implements [sandbox.Container].

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"runtime"
 	"sync"
 	"time"
@@ -25,7 +24,7 @@ const startTimeout = 60 * time.Second
 type Engine struct {
 	docker  Docker
 	guests  Guests
-	runtime string // the program's path
+	starter Starter
 	dir     string
 	log     *slog.Logger
 	cgroups *cgroups
@@ -44,9 +43,13 @@ func New(opts *Options) (*Engine, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("only root can make containers without a Docker engine")
 	}
-	program, err := exec.LookPath(cmp.Or(opts.Runtime, DefaultRuntime))
-	if err != nil {
-		return nil, fmt.Errorf("find the OCI runtime: %w", err)
+	starter := opts.Starter
+	if starter == nil {
+		runtime, err := FindRuntime(opts.Runtime)
+		if err != nil {
+			return nil, err
+		}
+		starter = runtime
 	}
 	groups, err := findCgroups()
 	if err != nil {
@@ -60,7 +63,7 @@ func New(opts *Options) (*Engine, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Engine{
-		docker: opts.Docker, guests: opts.Guests, runtime: program, dir: cmp.Or(opts.Dir, DefaultDir), log: log,
+		docker: opts.Docker, guests: opts.Guests, starter: starter, dir: cmp.Or(opts.Dir, DefaultDir), log: log,
 		cgroups: groups, leases: newLeases(opts.Docker, log), filters: &filters{}, runners: map[string]*runnerDir{},
 	}, nil
 }

@@ -7,11 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/slashgrade/slashgrade/internal/testenv"
 	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
+	"github.com/slashgrade/slashgrade/runner/sandbox/nsengine"
 	"github.com/slashgrade/slashgrade/runner/sandbox/ociengine"
 	"github.com/slashgrade/slashgrade/runner/sandbox/sandboxtest"
 	"go.uber.org/goleak"
@@ -42,8 +45,21 @@ func newDocker(t *testing.T, guests *dockerengine.GuestFiles) *dockerengine.Engi
 	return docker
 }
 
-// newEngine makes an engine; only what the options lack is given.
+// maker makes an engine.
+type maker func(*ociengine.Options) (*ociengine.Engine, error)
+
+// makers are the ways in which containers of this engine are started.
+func makers() map[string]maker {
+	return map[string]maker{"runtime": ociengine.New, "namespaces": nsengine.New}
+}
+
+// newEngine makes an engine that starts containers by a runtime; only what the options lack is given.
 func newEngine(t *testing.T, opts ociengine.Options) *ociengine.Engine {
+	t.Helper()
+	return makeEngine(t, ociengine.New, opts)
+}
+
+func makeEngine(t *testing.T, by maker, opts ociengine.Options) *ociengine.Engine {
 	t.Helper()
 	testenv.NeedsOCI(t)
 	guests := dockerengine.NewGuestFiles(testenv.Guest(t))
@@ -53,7 +69,7 @@ func newEngine(t *testing.T, opts ociengine.Options) *ociengine.Engine {
 	if opts.Docker == nil {
 		opts.Docker = newDocker(t, guests)
 	}
-	engine, err := ociengine.New(&opts)
+	engine, err := by(&opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,26 +84,47 @@ func newEngine(t *testing.T, opts ociengine.Options) *ociengine.Engine {
 	return engine
 }
 
+// TestConformance runs the suite on both kinds, one after the other: each measures what the machine has left.
 func TestConformance(t *testing.T) {
-	const runner = "conformance-oci"
-	dir, guests := t.TempDir(), dockerengine.NewGuestFiles(testenv.Guest(t))
-	docker := newDocker(t, guests) // runs the jobs with a network
-	if err := docker.PrepareNetwork(t.Context(), runner, &dockerengine.NetworkOptions{Mode: dockerengine.NetworkOpen}); err != nil {
-		t.Fatal(err)
+	for name, by := range makers() {
+		t.Run(name, func(t *testing.T) {
+			runner := "conformance-oci-" + name
+			guests := dockerengine.NewGuestFiles(testenv.Guest(t))
+			docker := newDocker(t, guests) // runs the jobs with a network
+			err := docker.PrepareNetwork(t.Context(), runner, &dockerengine.NetworkOptions{Mode: dockerengine.NetworkOpen})
+			if err != nil {
+				t.Fatal(err)
+			}
+			engine := makeEngine(t, by, ociengine.Options{Dir: t.TempDir(), Docker: docker, Guests: guests})
+			sandboxtest.Run(t, &sandboxtest.Bench{
+				Engine: engine, Runner: runner, DiskInMemory: true, Build: build,
+				Kill: func(tb testing.TB, container string) {
+					tb.Helper()
+					kill(tb, filepath.Join(runner, container))
+				},
+			})
+		})
 	}
-	sandboxtest.Run(t, &sandboxtest.Bench{
-		Engine: newEngine(t, ociengine.Options{Dir: dir, Docker: docker, Guests: guests}), Runner: runner, DiskInMemory: true, Build: build,
-		Kill: func(tb testing.TB, container string) {
-			tb.Helper()
-			runc(tb, filepath.Join(dir, runner), "kill", container, "KILL")
-		},
-	})
 }
 
-// runc is what an operator does who knows nothing of jobs.
-func runc(tb testing.TB, runner string, args ...string) string {
+// kill is what an operator does who knows nothing of jobs: it kills the first process of a cgroup.
+func kill(tb testing.TB, group string) {
 	tb.Helper()
-	return command(tb, "", append([]string{"runc", "--root", filepath.Join(runner, "@runtime")}, args...)...)
+	list, err := filepath.Glob("/sys/fs/cgroup/pids/slashgrade/" + group + "/cgroup.procs")
+	if err != nil || len(list) == 0 {
+		list = []string{"/sys/fs/cgroup/slashgrade/" + group + "/cgroup.procs"}
+	}
+	text, err := os.ReadFile(list[0])
+	if err != nil {
+		tb.Fatal(err)
+	}
+	first, err := strconv.Atoi(strings.Fields(string(text))[0])
+	if err == nil {
+		err = syscall.Kill(first, syscall.SIGKILL)
+	}
+	if err != nil {
+		tb.Error(err)
+	}
 }
 
 func command(tb testing.TB, stdin string, argv ...string) string {

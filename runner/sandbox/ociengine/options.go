@@ -50,8 +50,10 @@ type Guests interface {
 type Options struct {
 	Docker Docker // not closed by the engine
 	Guests Guests
-	// Runtime is the OCI runtime's program; "" is DefaultRuntime.
+	// Runtime is the OCI runtime's program; "" is DefaultRuntime. It is not looked for where there is a Starter.
 	Runtime string
+	// Starter starts containers; nil is that program.
+	Starter Starter
 	// Dir is where the folders of runners lie; "" is DefaultDir.
 	Dir string
 	// Log takes what is no error of a job; nil discards it.

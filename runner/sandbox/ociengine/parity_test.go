@@ -58,32 +58,46 @@ exec perl -e '
 '
 `
 
-// TestSameAsDocker compares what jobs find in containers of this engine and of the Docker engine.
+// TestSameAsDocker compares what jobs find in containers of this engine, however started, and of the Docker engine.
 func TestSameAsDocker(t *testing.T) {
 	guests := dockerengine.NewGuestFiles(testenv.Guest(t))
 	docker := newDocker(t, guests)
-	oci := newEngine(t, ociengine.Options{Dir: t.TempDir(), Docker: docker, Guests: guests})
+	engines := map[string]sandbox.Engine{}
+	for kind, by := range makers() {
+		engines[kind] = makeEngine(t, by, ociengine.Options{Dir: t.TempDir(), Docker: docker, Guests: guests})
+	}
 	for name, script := range map[string]string{"surroundings": lookAround, "system calls": systemCalls} {
 		for _, profile := range []string{sandbox.PrairieLearn, sandbox.Strict} {
-			t.Run(name+", "+profile, func(t *testing.T) {
-				job := &sandboxtest.Job{Script: script, Profile: sandbox.Profiles()[profile]}
-				by := func(engine sandbox.Engine) []string {
-					run := (&sandboxtest.Bench{Engine: engine, Runner: "parity"}).Run(t, job)
-					if run.Ended == nil || run.Ended.Status != 0 {
-						t.Fatalf("the job ended with %+v: %s", run.Ended, run.Output)
-					}
-					return plain(run.Output)
-				}
-				want, got := by(docker), by(oci)
-				if len(want) < 20 {
-					t.Errorf("the job saw only %q", want)
-				}
-				if diff := cmp.Diff(want, got); diff != "" {
-					t.Errorf("a job sees another container (-docker +oci):\n%s", diff)
-				}
-			})
+			job := &sandboxtest.Job{Script: script, Profile: sandbox.Profiles()[profile]}
+			want := seenBy(t, docker, job)
+			if len(want) < 20 {
+				t.Errorf("the job saw only %q", want)
+			}
+			for kind, engine := range engines {
+				t.Run(name+", "+profile+", "+kind, func(t *testing.T) { compare(t, want, engine, job) })
+			}
 		}
 	}
+}
+
+// compare runs the job twice: by namespaces, the first container is made by the runtime.
+func compare(t *testing.T, want []string, engine sandbox.Engine, job *sandboxtest.Job) {
+	t.Helper()
+	for range 2 {
+		if diff := cmp.Diff(want, seenBy(t, engine, job)); diff != "" {
+			t.Errorf("a job sees another container (-docker +here):\n%s", diff)
+		}
+	}
+}
+
+// seenBy are the lines that a job prints in a container of the engine.
+func seenBy(t *testing.T, engine sandbox.Engine, job *sandboxtest.Job) []string {
+	t.Helper()
+	run := (&sandboxtest.Bench{Engine: engine, Runner: "parity"}).Run(t, job)
+	if run.Ended == nil || run.Ended.Status != 0 {
+		t.Fatalf("the job ended with %+v: %s", run.Ended, run.Output)
+	}
+	return plain(run.Output)
 }
 
 // plain leaves out what may differ.

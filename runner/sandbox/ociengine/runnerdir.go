@@ -24,6 +24,7 @@ const runnerBytes = "256m"
 const (
 	stateFolder   = "@runtime" // the runtime's own; no container's id looks so
 	guestFolder   = "@guest"
+	guestFile     = "guest"       // in guestFolder
 	cgroupsFolder = "/slashgrade" // below the root of each hierarchy of cgroups
 )
 
@@ -88,7 +89,7 @@ func (r *runnerDir) putGuest(program []byte) error {
 		err = os.Chmod(draft, 0o555) //nolint:gosec // see mode; the umask is not ours
 	}
 	if err == nil {
-		err = os.Rename(draft, filepath.Join(folder, "guest"))
+		err = os.Rename(draft, r.program())
 	}
 	if err != nil {
 		return fmt.Errorf("write the guest: %w", err)
@@ -97,6 +98,9 @@ func (r *runnerDir) putGuest(program []byte) error {
 }
 
 func (r *runnerDir) guest() string { return filepath.Join(r.path, guestFolder) }
+
+// program is the guest's file.
+func (r *runnerDir) program() string { return filepath.Join(r.guest(), guestFile) }
 
 func (r *runnerDir) state() string { return filepath.Join(r.path, stateFolder) }
 

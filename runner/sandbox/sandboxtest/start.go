@@ -98,7 +98,7 @@ func workingDirectory(t *trial) {
 
 func hello(t *trial) {
 	said := t.Open(t.T, &Job{}).Guest()
-	if said.Version == "" || len(said.SHA256) != 64 {
+	if said.Version == "" {
 		t.Errorf("the guest said %+v of itself", said)
 	}
 }

@@ -49,7 +49,7 @@ func main() {
 	flag.StringVar(&o.question, "question", "", "latency, burst: a question's folder below a course instead of the trivial shell job")
 	flag.StringVar(&o.submission, "submission", "", "with -question: a folder with the student's files")
 	flag.BoolVar(&o.quick, "quick", false, "few and small jobs, to see that the program works")
-	flag.BoolVar(&o.alone, "alone", false, "capacity: without the Engine API beside it, for profiles and processor time")
+	flag.BoolVar(&o.alone, "alone", false, "capacity, latency: without what it is compared with, for profiles and processor time")
 	workers := flag.String("workers", "1,2,4,8", "capacity: how many at once")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
+	"os"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -24,8 +24,9 @@ const (
 	insertTopic = "river_insert"
 )
 
-// watchingDriver is River's driver for SQLite that learns of new jobs, other processes' too, from the kernel: every commit writes to the
-// file's write-ahead log. River's own listener polls a table for it, twenty times a second and with a row for each job.
+// watchingDriver is River's driver for SQLite that learns of new jobs, other processes' too, from the kernel: each insert writes to a file
+// beside the queue's. River's own listener polls a table for it, twenty times a second and with a row for each job. To watch SQLite's own log
+// would do without that file, but there every step of every job is written, and each would make River look for jobs.
 type watchingDriver struct {
 	*riversqlite.Driver
 	path   string
@@ -38,12 +39,23 @@ func (d *watchingDriver) SupportsListenNotify() bool { return false }
 // GetListener is what River asks for its news.
 func (d *watchingDriver) GetListener(*riverdriver.GetListenenerParams) riverdriver.Listener {
 	payload, _ := json.Marshal(map[string]string{"queue": river.QueueDefault})
-	return &listener{log: d.path + "-wal", logger: d.logger, payload: string(payload)}
+	return &listener{news: newsPath(d.path), logger: d.logger, payload: string(payload)}
 }
+
+// newsPath is the file beside the queue's that inserts write to.
+func newsPath(path string) string { return path + "-news" }
+
+// openNews opens it for the inserts of one process, and makes it where it is not there.
+func openNews(path string) (*os.File, error) {
+	return os.OpenFile(newsPath(path), os.O_RDWR|os.O_CREATE, 0o600)
+}
+
+// tell lets every process hear that there is a new job. If it cannot be told, River finds it within fetchPoll.
+func tell(news *os.File) { _, _ = news.WriteAt([]byte{'\n'}, 0) }
 
 // listener is one client's news. River calls it from one goroutine at a time, except for Close.
 type listener struct {
-	log     string // the path of the write-ahead log
+	news    string // the path of the file that inserts write to
 	logger  *slog.Logger
 	payload string
 	watcher *fsnotify.Watcher // nil where the file cannot be watched
@@ -54,8 +66,7 @@ type listener struct {
 func (l *listener) Connect(ctx context.Context) error {
 	watcher, err := fsnotify.NewWatcher()
 	if err == nil {
-		// The folder: the log itself comes and goes.
-		if err = watcher.Add(filepath.Dir(l.log)); err != nil {
+		if err = watcher.Add(l.news); err != nil {
 			_ = watcher.Close()
 		}
 	}
@@ -77,7 +88,7 @@ func (l *listener) Close(context.Context) error {
 	return watcher.Close()
 }
 
-// WaitForNotification returns after a write, which may be of anything: River looks, and finds a job or none.
+// WaitForNotification returns after an insert, of whose job somebody else may have heard first: River looks, and finds a job or none.
 func (l *listener) WaitForNotification(ctx context.Context) (*riverdriver.Notification, error) {
 	if err := sleep(ctx, time.Until(l.told.Add(newsAtMost))); err != nil {
 		return nil, err
@@ -93,27 +104,23 @@ func (l *listener) wait(ctx context.Context) error {
 	if l.watcher == nil {
 		return sleep(ctx, unwatchedPoll)
 	}
-	for {
-		select {
-		case event, open := <-l.watcher.Events:
-			if !open {
-				return fsnotify.ErrClosed
-			}
-			if event.Name == l.log {
-				return nil
-			}
-		case err, open := <-l.watcher.Errors:
-			if !open {
-				return fsnotify.ErrClosed
-			}
-			// Its queue ran over: something was written. Anything else ends the watch, and River begins another.
-			if err != nil && !errors.Is(err, fsnotify.ErrEventOverflow) {
-				return fmt.Errorf("watch the queue's file: %w", err)
-			}
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
+	select {
+	case _, open := <-l.watcher.Events:
+		if !open {
+			return fsnotify.ErrClosed
 		}
+		return nil
+	case err, open := <-l.watcher.Errors:
+		if !open {
+			return fsnotify.ErrClosed
+		}
+		// Its queue ran over: something was written. Anything else ends the watch, and River begins another.
+		if err != nil && !errors.Is(err, fsnotify.ErrEventOverflow) {
+			return fmt.Errorf("watch for new jobs: %w", err)
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

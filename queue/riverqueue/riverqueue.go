@@ -69,6 +69,7 @@ type Queue struct {
 	path    string // absolute
 	db      *sql.DB
 	inserts *river.Client[*sql.Tx]
+	news    *os.File // tells of inserts
 	logger  *slog.Logger
 
 	mu      sync.Mutex
@@ -89,8 +90,8 @@ func NewID() string {
 }
 
 // Open opens the queue's file, makes it (mode 0600, its folder 0700) if it is not there, and brings its tables to this
-// version. Beside the file lie SQLite's own (-wal, -shm) and a lock (.lock) that is held while tables change; the file
-// must be on a local file system. Open fails if the file is not a queue, was made by a newer version, or cannot be
+// version. Beside the file lie SQLite's own (-wal, -shm), a lock (.lock) that is held while tables change, and a file (-news) by
+// which drivers hear of inserts; all must be on a local file system. Open fails if the file is not a queue, was made by a newer version, or cannot be
 // locked before ctx ends. The caller calls Close.
 func Open(ctx context.Context, path string, opts *Options) (*Queue, error) {
 	logger := slog.New(slog.DiscardHandler)
@@ -105,9 +106,12 @@ func Open(ctx context.Context, path string, opts *Options) (*Queue, error) {
 	if q.db, err = openDatabase(ctx, q.path, logger); err != nil {
 		return nil, fmt.Errorf("open the queue %s: %w", path, err)
 	}
+	if q.news, err = openNews(q.path); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the queue %s: %w", path, err), q.db.Close())
+	}
 	q.inserts, err = river.NewClient(q.driver(), &river.Config{Logger: quiet(logger)})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the queue %s: %w", path, err), q.db.Close())
+		return nil, errors.Join(fmt.Errorf("open the queue %s: %w", path, err), q.db.Close(), q.news.Close())
 	}
 	return q, nil
 }
@@ -171,7 +175,7 @@ func (q *Queue) Close() error {
 	for _, driver := range q.running() {
 		errs = append(errs, driver.Close())
 	}
-	return errors.Join(append(errs, q.db.Close())...)
+	return errors.Join(append(errs, q.db.Close(), q.news.Close())...)
 }
 
 // Insert puts the job on the queue and returns its id: the job's own, or a new one where that is empty. Once Insert has
@@ -196,6 +200,7 @@ func (q *Queue) Insert(ctx context.Context, job *jobspec.Job) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("submit job %q: %w", id, err)
 	}
+	tell(q.news)
 	return id, nil
 }
 

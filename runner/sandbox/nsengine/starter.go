@@ -101,6 +101,7 @@ func bear(launch *ociengine.Launch) (*firstProcess, error) {
 		Dir: "/", Files: make([]uintptr, len(files)), Env: []string{"GOMAXPROCS=1", "GOGC=off"}, // it lives for some milliseconds
 		Sys: &syscall.SysProcAttr{
 			Setsid:     true,
+			Credential: &syscall.Credential{}, // root, without the groups of whoever started the runner
 			Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWNET,
 		},
 	}

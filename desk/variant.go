@@ -34,6 +34,7 @@ type MissingError struct {
 	Program, Module string
 }
 
+// Error implements error.
 func (m *MissingError) Error() string {
 	if m.Program != "" {
 		return fmt.Sprintf("server.py has a function generate, and the image %s has no %s to run it", m.Image, m.Program)

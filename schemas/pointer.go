@@ -50,6 +50,7 @@ func (p pointer) String() string {
 // place is a pointer in a sentence. It is text only once it is printed: most warnings are only counted.
 type place pointer
 
+// String implements [fmt.Stringer].
 func (p place) String() string {
 	if len(p) == 0 {
 		return "the document"
@@ -60,6 +61,7 @@ func (p place) String() string {
 // quoted is text in double quotes, made only once it is printed.
 type quoted string
 
+// String implements [fmt.Stringer].
 func (q quoted) String() string {
 	return quote(string(q))
 }

@@ -135,8 +135,10 @@ func (p *packer) header(name string, info fs.FileInfo, target string) error {
 // unnamed keeps the tar package from looking owners' names up in the container's passwd, which the job may have replaced by a FIFO.
 type unnamed struct{ fs.FileInfo }
 
+// Uname implements [tar.FileInfoNames].
 func (unnamed) Uname() (string, error) { return "", nil }
 
+// Gname implements [tar.FileInfoNames].
 func (unnamed) Gname() (string, error) { return "", nil }
 
 func (p *packer) skip(name, why string) {

@@ -37,6 +37,7 @@ func main() {
 			launch()
 		case firstprocess.Command:
 			firstprocess.Run()
+			exit(1)
 		}
 	}
 	if err := serve(os.Stdin, os.Stdout); err != nil {

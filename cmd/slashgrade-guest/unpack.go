@@ -105,6 +105,7 @@ type boundedReader struct {
 
 var errBounded = errors.New("it holds far more than its entries can need")
 
+// Read implements [io.Reader].
 func (b *boundedReader) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		return 0, errBounded

@@ -25,6 +25,7 @@ type exitError struct {
 	err    error
 }
 
+// Error implements error.
 func (e exitError) Error() string {
 	if e.err == nil {
 		return fmt.Sprintf("exit status %d", e.status)
@@ -32,6 +33,7 @@ func (e exitError) Error() string {
 	return e.err.Error()
 }
 
+// Unwrap gives [errors.Is] and [errors.As] the cause.
 func (e exitError) Unwrap() error { return e.err }
 
 func usageError(err error) error { return exitError{statusUsage, err} }

@@ -78,6 +78,7 @@ func (s setting) Set(text string) error {
 	return nil
 }
 
+// String implements [fmt.Stringer].
 func (s setting) String() string {
 	if !s.value.IsValid() {
 		return "" // pflag makes a zero setting to compare with

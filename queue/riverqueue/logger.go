@@ -12,19 +12,23 @@ func quiet(logger *slog.Logger) *slog.Logger {
 
 type quietHandler struct{ next slog.Handler }
 
+// Enabled implements [slog.Handler].
 func (h quietHandler) Enabled(ctx context.Context, level slog.Level) bool {
 	return h.next.Enabled(ctx, quietLevel(level))
 }
 
+// Handle implements [slog.Handler].
 func (h quietHandler) Handle(ctx context.Context, record slog.Record) error {
 	record.Level = quietLevel(record.Level)
 	return h.next.Handle(ctx, record)
 }
 
+// WithAttrs implements [slog.Handler].
 func (h quietHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return quietHandler{h.next.WithAttrs(attrs)}
 }
 
+// WithGroup implements [slog.Handler].
 func (h quietHandler) WithGroup(name string) slog.Handler {
 	return quietHandler{h.next.WithGroup(name)}
 }

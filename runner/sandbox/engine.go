@@ -91,10 +91,12 @@ type PullError struct {
 	Err   error
 }
 
+// Error implements error.
 func (e *PullError) Error() string {
 	return "pull image " + e.Image + ": " + e.Err.Error()
 }
 
+// Unwrap gives [errors.Is] and [errors.As] the cause.
 func (e *PullError) Unwrap() error {
 	return e.Err
 }

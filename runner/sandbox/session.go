@@ -32,6 +32,7 @@ type RefusedError struct {
 	Reason string
 }
 
+// Error implements error.
 func (r *RefusedError) Error() string {
 	return "the archive was refused: " + r.Reason
 }
@@ -41,8 +42,10 @@ type SourceError struct {
 	Err error
 }
 
+// Error implements error.
 func (e *SourceError) Error() string { return "read the archive: " + e.Err.Error() }
 
+// Unwrap gives [errors.Is] and [errors.As] the cause.
 func (e *SourceError) Unwrap() error { return e.Err }
 
 // Session is one job's conversation with the guest in its container. Its methods are called one after the other: Unpack, Run, Archive,

@@ -196,4 +196,5 @@ func (d *Dir) prepareTemp(before time.Time) error {
 
 type readerFunc func([]byte) (int, error)
 
+// Read implements [io.Reader].
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

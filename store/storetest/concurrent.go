@@ -87,6 +87,7 @@ func testCancelledInTheMiddle(t *testing.T, f *fixture) {
 // callReader is empty and calls the function when it is reached.
 type callReader struct{ call func() }
 
+// Read implements [io.Reader].
 func (r *callReader) Read([]byte) (int, error) {
 	r.call()
 	return 0, io.EOF

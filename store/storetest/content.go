@@ -123,6 +123,7 @@ func isMissing(err error) bool {
 
 type errorReader struct{ err error }
 
+// Read implements [io.Reader].
 func (r *errorReader) Read([]byte) (int, error) { return 0, r.err }
 
 // unevenReader gives 1, 2, 3, … bytes a read, up to 64 KiB and over again from 1.
@@ -131,6 +132,7 @@ type unevenReader struct {
 	next int
 }
 
+// Read implements [io.Reader].
 func (u *unevenReader) Read(p []byte) (int, error) {
 	u.next = u.next%(64<<10) + 1
 	return u.r.Read(p[:min(len(p), u.next)])

@@ -22,6 +22,7 @@ func newDemultiplexer(source io.Reader) *demultiplexer {
 	return &demultiplexer{source: source}
 }
 
+// Read implements [io.Reader].
 func (d *demultiplexer) Read(p []byte) (int, error) {
 	for d.left == 0 {
 		var header [streamHeader]byte

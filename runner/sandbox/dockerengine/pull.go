@@ -69,10 +69,12 @@ func (e *Engine) pull(ctx context.Context, name string, ref reference.Named) err
 // brokenStreamError says that the engine broke off its own account of a pull.
 type brokenStreamError struct{ err error }
 
+// Error implements error.
 func (b *brokenStreamError) Error() string {
 	return "the engine's progress broke off: " + b.err.Error()
 }
 
+// Unwrap gives [errors.Is] and [errors.As] the cause.
 func (b *brokenStreamError) Unwrap() error { return b.err }
 
 // followPull reads the progress to its end: the engine answers 200 first and tells of a failure inside the stream.

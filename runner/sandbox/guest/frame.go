@@ -157,6 +157,7 @@ type chunks struct {
 	kind Kind
 }
 
+// Write implements [io.Writer].
 func (c chunks) Write(p []byte) (int, error) {
 	written := 0
 	for len(p) > 0 {

@@ -26,6 +26,7 @@ import (
 const (
 	leaveIn    = "SLASHGRADE_TEST_LEAVE_IN"
 	leaveGuest = "SLASHGRADE_TEST_LEAVE_GUEST"
+	leaveBy    = "SLASHGRADE_TEST_LEAVE_BY" // a key of makers
 	killed     = "killed-runner"
 )
 
@@ -46,7 +47,7 @@ func leave(dir string) {
 }
 
 func startTwo(ctx context.Context, opts *ociengine.Options) error {
-	engine, err := ociengine.New(opts)
+	engine, err := makers()[os.Getenv(leaveBy)](opts)
 	if err != nil {
 		return err
 	}
@@ -67,6 +68,13 @@ func startTwo(ctx context.Context, opts *ociengine.Options) error {
 
 // TestKilledRunner kills a runner with two containers. The next one on its folder removes them, and nothing of another runner.
 func TestKilledRunner(t *testing.T) {
+	for kind := range makers() {
+		t.Run(kind, func(t *testing.T) { sweepKilled(t, kind) })
+	}
+}
+
+func sweepKilled(t *testing.T, kind string) {
+	t.Helper()
 	dir := t.TempDir()
 	engine := newEngine(t, ociengine.Options{Dir: dir})
 	image, err := engine.Image(t.Context(), testenv.Image)
@@ -74,7 +82,7 @@ func TestKilledRunner(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := start(t, engine, &sandbox.Spec{Image: image, Profile: sandbox.Profiles()[sandbox.Strict], Runner: "other-runner"})
-	killRunner(t, dir)
+	killRunner(t, dir, kind)
 	if left := mountsBelow(t, filepath.Join(dir, killed)); len(left) < 5 {
 		t.Fatalf("the killed runner left only the mounts %q", left)
 	}
@@ -102,10 +110,10 @@ func TestKilledRunner(t *testing.T) {
 }
 
 // killRunner has another process start containers and kills it.
-func killRunner(t *testing.T, dir string) {
+func killRunner(t *testing.T, dir, kind string) {
 	t.Helper()
 	runner := exec.Command(os.Args[0], "-test.run=^$")
-	runner.Env = append(runner.Environ(), leaveIn+"="+dir, leaveGuest+"="+testenv.GuestFolder(t))
+	runner.Env = append(runner.Environ(), leaveIn+"="+dir, leaveGuest+"="+testenv.GuestFolder(t), leaveBy+"="+kind)
 	out, err := runner.StdoutPipe()
 	if err == nil {
 		err = runner.Start()

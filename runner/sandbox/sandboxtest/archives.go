@@ -188,6 +188,7 @@ type repeater struct {
 	at   int
 }
 
+// Read implements [io.Reader].
 func (r *repeater) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = r.text[r.at]

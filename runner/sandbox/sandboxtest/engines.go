@@ -13,6 +13,7 @@ type describing struct {
 	image *sandbox.Image
 }
 
+// Image implements [sandbox.Engine].
 func (d *describing) Image(context.Context, string) (*sandbox.Image, error) { return d.image, nil }
 
 // keeping is an engine that keeps the last container that it started in sight.
@@ -22,6 +23,7 @@ type keeping struct {
 	last sandbox.Container
 }
 
+// Start implements [sandbox.Engine].
 func (k *keeping) Start(ctx context.Context, spec *sandbox.Spec) (sandbox.Container, error) {
 	started, err := k.Engine.Start(ctx, spec)
 	k.mu.Lock()
@@ -47,6 +49,7 @@ func WithRuntime(engine sandbox.Engine, runtime string) sandbox.Engine {
 	return &runtimeEngine{Engine: engine, runtime: runtime}
 }
 
+// Start implements [sandbox.Engine].
 func (r *runtimeEngine) Start(ctx context.Context, spec *sandbox.Spec) (sandbox.Container, error) {
 	with, profile := *spec, *spec.Profile
 	if profile.Runtime == "" {

@@ -96,4 +96,5 @@ func brokenSource(t *trial) {
 
 type failing struct{ err error }
 
+// Read implements [io.Reader].
 func (f failing) Read([]byte) (int, error) { return 0, f.err }

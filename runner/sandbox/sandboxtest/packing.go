@@ -138,4 +138,5 @@ func packFailing(t *trial) {
 
 type failingWriter struct{ err error }
 
+// Write implements [io.Writer].
 func (f failingWriter) Write([]byte) (int, error) { return 0, f.err }

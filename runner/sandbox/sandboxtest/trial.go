@@ -77,6 +77,7 @@ func trialTooLong(t *trial) {
 // hanging is an engine whose containers never start.
 type hanging struct{ sandbox.Engine }
 
+// Start implements [sandbox.Engine].
 func (hanging) Start(ctx context.Context, _ *sandbox.Spec) (sandbox.Container, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Run becomes the guest, or says on ReportFD why it cannot. It never returns.
+// Run becomes the guest. It returns when it cannot, which it has said on ReportFD; nothing is left to do then but to end.
 func Run() {
 	runtime.LockOSThread() // namespaces, capabilities and the filter are a thread's
 	unix.CloseOnExec(PlanFD)
@@ -26,7 +26,6 @@ func Run() {
 		err = become(plan)
 	}
 	_, _ = io.WriteString(report, err.Error())
-	os.Exit(1)
 }
 
 func read(from io.Reader) (*Plan, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/slashgrade/slashgrade/runner/sandbox/guest"
@@ -21,6 +22,11 @@ func openResults(folder string, limit int64) (*os.File, guest.ResultsEnd) {
 	}
 	defer func() { _ = syscall.Close(top) }()
 	results, err := syscall.Openat(top, "results", syscall.O_DIRECTORY|flags, 0)
+	if err == nil {
+		if err = realFolder(filepath.Join(folder, "results")); err != nil {
+			_ = syscall.Close(results)
+		}
+	}
 	if err != nil {
 		return nil, unreadable("/grade/results", err)
 	}
@@ -46,6 +52,18 @@ func openResults(folder string, limit int64) (*os.File, guest.ResultsEnd) {
 		return nil, guest.ResultsEnd{State: guest.ResultsTooLarge, Size: info.Size()}
 	}
 	return file, guest.ResultsEnd{State: guest.ResultsRead, Size: info.Size()}
+}
+
+// realFolder says what keeps a path from being a folder itself: gVisor's open with O_DIRECTORY follows a link in spite of O_NOFOLLOW.
+func realFolder(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return syscall.ENOTDIR
+	}
+	return nil
 }
 
 func unreadable(place string, err error) guest.ResultsEnd {

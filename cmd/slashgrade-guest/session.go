@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,9 +17,12 @@ import (
 type session struct {
 	frames *guest.Reader
 	out    *guest.Writer
-	heard  atomic.Int64 // when the last frame came, nanoseconds since start
+	heard  atomic.Int64 // when the last frame came or was obeyed, nanoseconds since start
+	deaf   atomic.Bool  // a frame is being obeyed, and none is read
 	start  time.Time
-	pings  chan struct{} // pings that have no answer yet, at most one
+	pings  chan struct{}  // pings that have no answer yet, at most one
+	folder string         // guest.Root
+	tasks  sync.WaitGroup // what goes on beside the frames
 
 	// Fields of the frame loop only.
 	stage *stage         // who will be the entrypoint
@@ -32,7 +36,7 @@ func newSession(in io.Reader, out io.Writer) *session {
 	writer := guest.NewWriter(out)
 	return &session{
 		frames: guest.NewReader(in, guest.MaxToGuest), out: writer, start: time.Now(), pings: make(chan struct{}, 1),
-		stage: newStage(writer), spare: newReserve(),
+		folder: guest.Root, stage: newStage(writer), spare: newReserve(),
 	}
 }
 
@@ -41,6 +45,10 @@ func (s *session) run() error {
 	go s.watchSilence()
 	go s.answerPings()
 	s.stage.standBy()
+	return s.listen()
+}
+
+func (s *session) listen() error {
 	for {
 		frame, err := s.frames.Next()
 		if errors.Is(err, io.EOF) {
@@ -49,21 +57,35 @@ func (s *session) run() error {
 		if err != nil {
 			return fmt.Errorf("read from the runner: %w", err)
 		}
-		s.heard.Store(int64(time.Since(s.start)))
-		if err := s.obey(frame); err != nil {
+		if err := s.hear(frame); err != nil {
 			_ = s.out.WriteJSON(guest.KindFault, guest.Fault{Message: err.Error()})
 			return err
 		}
 	}
 }
 
+// hear obeys a frame. That may take long where the unpacker is slow to take a piece of the archive, and pings wait behind it: such a silence
+// is the guest's own.
+func (s *session) hear(frame *guest.Frame) error {
+	s.deaf.Store(true)
+	err := s.obey(frame)
+	s.heard.Store(int64(time.Since(s.start)))
+	s.deaf.Store(false)
+	return err
+}
+
 // watchSilence ends the guest when its runner is gone and the engine did not close the stream.
 func (s *session) watchSilence() {
 	for range time.Tick(guest.PingInterval) {
-		if time.Since(s.start)-time.Duration(s.heard.Load()) > guest.PingTimeout {
+		if s.isAlone(guest.PingTimeout) {
 			exit(guest.ExitAlone)
 		}
 	}
+}
+
+// isAlone says whether the runner has been silent for longer than the limit while the guest listened.
+func (s *session) isAlone(limit time.Duration) bool {
+	return !s.deaf.Load() && time.Since(s.start)-time.Duration(s.heard.Load()) > limit
 }
 
 // answerPings writes beside the frame loop, which must never wait for a runner that does not read, as one that uploads an archive may
@@ -136,7 +158,7 @@ func (s *session) prepare(frame *guest.Frame) error {
 		return s.refuse(reader, err)
 	}
 	s.owner = owner
-	go s.unpack(reader, &order)
+	s.tasks.Go(func() { s.unpack(reader, &order) })
 	return nil
 }
 
@@ -148,7 +170,8 @@ func (s *session) refuse(archive *io.PipeReader, why error) error {
 
 // unpack runs beside the frame loop, so that pings are answered while a large archive comes.
 func (s *session) unpack(archive *io.PipeReader, order *guest.Prepare) {
-	filled, err := unpackArchive(archive, guest.Root, order, s.owner, s.stage.admit(order))
+	defer func() { _ = archive.CloseWithError(errRefused) }() // what still comes is thrown away, and holds nobody up
+	filled, err := unpackArchive(archive, s.folder, order, s.owner, s.stage.admit(order))
 	if err != nil {
 		_ = s.refuse(archive, err)
 		return
@@ -185,7 +208,7 @@ func (s *session) startJob(frame *guest.Frame) error {
 		return errors.New("a second Start")
 	}
 	s.job = &job{order: &order, owner: s.owner, out: s.out, stage: s.stage, spare: s.spare}
-	go s.job.run()
+	s.tasks.Go(s.job.run)
 	return nil
 }
 
@@ -194,9 +217,9 @@ func (s *session) collect(frame *guest.Frame) error {
 	if err := frame.Decode(&order); err != nil {
 		return err
 	}
-	go func() {
-		end := packArchive(s.out.Chunks(guest.KindArchive), guest.Root, order.MaxBytes)
+	s.tasks.Go(func() {
+		end := packArchive(s.out.Chunks(guest.KindArchive), s.folder, order.MaxBytes)
 		_ = s.out.WriteJSON(guest.KindArchiveEnd, end)
-	}()
+	})
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 	"unicode/utf8"
 
 	"github.com/slashgrade/slashgrade/runner/sandbox/guest"
@@ -54,6 +55,8 @@ type unpacker struct {
 	steps   int                    // folders that were gone through to reach parents
 	modes   map[string]fs.FileMode // of folders, applied last: a read-only folder must still be filled
 	buffer  []byte
+	began   time.Time
+	source  *boundedReader // of the archive as it comes
 }
 
 // watch is told of every entry before it is written.
@@ -66,13 +69,14 @@ func unpackArchive(archive io.Reader, folder string, limits *guest.Prepare, owne
 		return nil, err
 	}
 	defer func() { _ = root.Close() }()
+	most := limits.MaxBytes + int64(limits.MaxEntries)*entryOverhead + maxTail
 	u := &unpacker{
 		root: root, limits: limits, owner: owner, watch: watch, buffer: make([]byte, copyBytes),
 		folders: map[string]bool{".": true}, modes: map[string]fs.FileMode{},
+		began: time.Now(), source: &boundedReader{source: archive, left: most},
 	}
-	most := limits.MaxBytes + int64(limits.MaxEntries)*entryOverhead + maxTail
 	defer u.leave()
-	zipped, err := gzip.NewReader(&boundedReader{source: archive, left: most})
+	zipped, err := gzip.NewReader(u.source)
 	if err != nil {
 		return nil, explainZip(err)
 	}
@@ -101,6 +105,7 @@ func explainZip(err error) error {
 type boundedReader struct {
 	source io.Reader
 	left   int64
+	waited time.Duration // for the source
 }
 
 var errBounded = errors.New("it holds far more than its entries can need")
@@ -110,7 +115,9 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		return 0, errBounded
 	}
+	asked := time.Now()
 	n, err := b.source.Read(p[:min(int64(len(p)), b.left)])
+	b.waited += time.Since(asked)
 	b.left -= int64(n)
 	return n, err
 }
@@ -142,7 +149,18 @@ func drain(zipped io.Reader) error {
 	return nil
 }
 
+// hurry refuses an archive that takes longer than it may.
+func (u *unpacker) hurry() error {
+	if time.Since(u.began)-u.source.waited > u.limits.MaxTime {
+		return fmt.Errorf("it takes longer than %s to unpack; %d entries were there by then", u.limits.MaxTime, u.filled.Entries)
+	}
+	return nil
+}
+
 func (u *unpacker) entry(header *tar.Header, content io.Reader) error {
+	if err := u.hurry(); err != nil {
+		return err
+	}
 	if err := u.count(header); err != nil {
 		return err
 	}

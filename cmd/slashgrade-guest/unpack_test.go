@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/slashgrade/slashgrade/internal/testenv"
@@ -43,7 +44,7 @@ func pack(tb testing.TB, entries ...entry) []byte {
 func me() account { return account{uid: os.Getuid(), gid: os.Getgid()} }
 
 func limits() *guest.Prepare {
-	return &guest.Prepare{MaxBytes: 1 << 20, MaxEntries: 100, Executable: "/grade/tests/run.sh"}
+	return &guest.Prepare{MaxBytes: 1 << 20, MaxEntries: 100, MaxTime: time.Minute, Executable: "/grade/tests/run.sh"}
 }
 
 // tree lists a folder: modes, and contents or targets.
@@ -197,6 +198,33 @@ func TestManyLongNames(t *testing.T) {
 	u := &unpacker{limits: limits(), folders: map[string]bool{".": true}, modes: map[string]fs.FileMode{}, names: maxNames}
 	if err := u.folder("name"); err == nil || !strings.Contains(err.Error(), "names of its folders") {
 		t.Errorf("got %v, want an error about the names", err)
+	}
+}
+
+// slowly reads with a pause before every piece.
+type slowly struct {
+	io.Reader
+	pause time.Duration
+}
+
+func (s slowly) Read(p []byte) (int, error) {
+	time.Sleep(s.pause)
+	return s.Reader.Read(p)
+}
+
+// TestSlowArchive tells an archive that takes long to unpack from one that takes long to come.
+func TestSlowArchive(t *testing.T) {
+	archive := pack(t, entry{name: "a", content: "x"}, entry{name: "b", content: "y"})
+	order := limits()
+	order.MaxTime = time.Minute
+	busy := func(string, *tar.Header) { order.MaxTime = 0 } // all of the time is gone with the first entry
+	if _, err := unpackArchive(bytes.NewReader(archive), t.TempDir(), order, me(), busy); err == nil || !strings.Contains(err.Error(), "longer than") {
+		t.Errorf("got %v, want an error about the time", err)
+	}
+	order.MaxTime = time.Second
+	late := slowly{bytes.NewReader(archive), 2 * order.MaxTime}
+	if _, err := unpackArchive(late, t.TempDir(), order, me(), unwatched); err != nil {
+		t.Errorf("an archive that came late: %v", err)
 	}
 }
 

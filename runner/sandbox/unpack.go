@@ -10,8 +10,13 @@ import (
 	"github.com/slashgrade/slashgrade/runner/sandbox/guest"
 )
 
-// unpackTimeout bounds the time from the first byte of an archive to a filled /grade. The slowest that was seen took 30 s for 500 MB.
-const unpackTimeout = 5 * time.Minute
+const (
+	// unpackTimeout bounds the time from the first byte of an archive to a filled /grade. The slowest that was seen took 30 s for 500 MB.
+	unpackTimeout = 5 * time.Minute
+	// unpackWork bounds the guest's part of that, for which the archive is to blame and not the store that it comes from. Else an archive
+	// that is slow to unpack would be tried for ever.
+	unpackWork = 4 * time.Minute
+)
 
 // Unpack streams a gzip'd tar into /grade, which then belongs to the job's user, and makes executable, a path below /grade, so. The
 // error is a *RefusedError if the archive is at fault, a *SourceError if its reader is; every other one is ours. When the context ends,
@@ -22,6 +27,7 @@ func (s *Session) Unpack(ctx context.Context, archive io.Reader, executable stri
 	order := guest.Prepare{
 		User: s.User(), Executable: executable, Warm: s.mayUseWarmup(),
 		MaxBytes: s.spec.Profile.GradeBytes, MaxEntries: int(s.spec.Profile.GradeInodes),
+		MaxTime: unpackWork,
 	}
 	if err := s.send(ctx, guest.KindPrepare, order); err != nil {
 		return nil, fmt.Errorf("announce the archive: %w", err)

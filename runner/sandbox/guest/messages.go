@@ -55,11 +55,12 @@ type Warmed struct {
 
 // Prepare announces the archive and says what /grade may hold.
 type Prepare struct {
-	User       string `json:"user"`                 // as in a Dockerfile: name or id, optionally :group; "" is root
-	MaxBytes   int64  `json:"max_bytes"`            // of all files together, unpacked
-	MaxEntries int    `json:"max_entries"`          // files, folders and links
-	Executable string `json:"executable,omitempty"` // a path below Root that is made executable, following no link
-	Warm       bool   `json:"warm,omitempty"`       // the job may run in the warm-up; without it that is ended now
+	User       string        `json:"user"`                 // as in a Dockerfile: name or id, optionally :group; "" is root
+	MaxBytes   int64         `json:"max_bytes"`            // of all files together, unpacked
+	MaxEntries int           `json:"max_entries"`          // files, folders and links
+	MaxTime    time.Duration `json:"max_time"`             // of work, without the time that the archive takes to come; nanoseconds
+	Executable string        `json:"executable,omitempty"` // a path below Root that is made executable, following no link
+	Warm       bool          `json:"warm,omitempty"`       // the job may run in the warm-up; without it that is ended now
 }
 
 // Ready says that /grade is filled.

@@ -58,7 +58,7 @@ type Engine struct {
 	podman  bool   // it is Podman's service
 	seccomp string // the filter of system calls as the engine takes it: itself, or for Podman the file that it lies in
 
-	tasks   sync.WaitGroup // pulls, and who follows the events
+	tasks   sync.WaitGroup // pulls, creations, and who follows the events
 	agree   sync.Once      // on the API's version
 	closing chan struct{}
 	close   sync.Once
@@ -163,11 +163,11 @@ func (e *Engine) start(ctx context.Context, spec *sandbox.Spec) (*Container, err
 	}
 	config := containerConfig(spec)
 	config.Labels[LabelInstance] = e.own.instance
-	created, err := e.api.ContainerCreate(ctx, config, e.hostConfig(spec, volume, to), nil, nil, "")
+	id, err := e.create(ctx, config, e.hostConfig(spec, volume, to))
 	if err != nil {
 		return nil, fmt.Errorf("create the container: %w", err)
 	}
-	c := &Container{api: e.api, id: created.ID, own: &e.own, unheard: e.forgetGuests}
+	c := &Container{api: e.api, id: id, own: &e.own, unheard: e.forgetGuests}
 	e.own.add(c.id)
 	if err := c.attachAndStart(ctx); err != nil {
 		if removed := c.Remove(context.WithoutCancel(ctx)); removed != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"path/filepath"
@@ -25,11 +26,37 @@ type engineProxy struct {
 	listener net.Listener
 	tasks    sync.WaitGroup
 	hang     atomic.Pointer[string] // requests whose first line holds it are never answered
+	pause    atomic.Pointer[pause]
 
 	described atomic.Int64 // requests about images
 
 	mu    sync.Mutex
 	conns []net.Conn
+}
+
+// pause holds back the answer to the first request whose first line holds the call.
+type pause struct {
+	call   string
+	resume chan struct{}
+}
+
+func (p *engineProxy) pauseAt(call string) *pause {
+	held := &pause{call: call, resume: make(chan struct{})}
+	p.pause.Store(held)
+	return held
+}
+
+// heldConn is one connection, on which answers may be held back.
+type heldConn struct {
+	net.Conn
+	held atomic.Pointer[pause]
+}
+
+func (a *heldConn) Write(p []byte) (int, error) {
+	if held := a.held.Load(); held != nil {
+		<-held.resume
+	}
+	return a.Conn.Write(p)
 }
 
 func newEngineProxy(t *testing.T) *engineProxy {
@@ -70,15 +97,16 @@ func (p *engineProxy) forward(from net.Conn, socket string) {
 	}
 	p.keep(to)
 	defer func() { _ = to.Close() }()
+	back := &heldConn{Conn: from}
 	p.tasks.Go(func() {
-		p.requests(to, from)
+		p.requests(to, back)
 		_ = to.Close()
 	})
-	_, _ = io.Copy(from, to)
+	_, _ = io.Copy(struct{ io.Writer }{back}, to)
 }
 
 // requests forwards what the client writes, of which every request is one write, until one is to hang.
-func (p *engineProxy) requests(to io.Writer, from io.Reader) {
+func (p *engineProxy) requests(to io.Writer, from *heldConn) {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
@@ -89,6 +117,9 @@ func (p *engineProxy) requests(to io.Writer, from io.Reader) {
 		if hang := p.hang.Load(); hang != nil && bytes.Contains(line, []byte(*hang)) {
 			_, _ = io.Copy(io.Discard, from)
 			return
+		}
+		if held := p.pause.Load(); held != nil && bytes.Contains(line, []byte(held.call)) && p.pause.CompareAndSwap(held, nil) {
+			from.held.Store(held)
 		}
 		if _, failed := to.Write(buffer[:n]); err != nil || failed != nil {
 			return
@@ -231,4 +262,46 @@ func TestEngineHangs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestStartCancelled has a job's context end while the engine makes its container: nobody waits, and the container goes.
+func TestStartCancelled(t *testing.T) {
+	proxy := newEngineProxy(t)
+	engine := proxy.engine(t)
+	image := mustHave(t, engine, testenv.Image)
+	runner := "cancelled-" + strings.ToLower(rand.Text())
+	warm, err := engine.Start(t.Context(), specOf(image, runner)) // brings the guest
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := warm.Read(make([]byte, 1)); err != nil { // or the guest would be looked at again
+		t.Error(err)
+	}
+	if err := warm.Remove(t.Context()); err != nil {
+		t.Error(err)
+	}
+	began := time.Now()
+	held := proxy.pauseAt("/containers/create")
+	ctx, cancel := context.WithCancel(t.Context())
+	failed := make(chan error)
+	go func() {
+		_, err := engine.Start(ctx, specOf(image, runner))
+		failed <- err
+	}()
+	label := dockerengine.LabelRunner + "=" + runner
+	eventually(t, "the engine makes the container", func() bool { return events(t, label, began) == "create" })
+	cancel()
+	if err := <-failed; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that it was cancelled", err)
+	}
+	close(held.resume)
+	eventually(t, "the engine removes the container", func() bool { return events(t, label, began) == "create\ndestroy" })
+}
+
+// events lists what became of the containers with the label since then, one word a line.
+func events(t *testing.T, label string, since time.Time) string {
+	t.Helper()
+	second := func(at time.Time) string { return fmt.Sprintf("%d.%09d", at.Unix(), at.Nanosecond()) }
+	return docker(t, "events", "--since", second(since), "--until", second(time.Now()), "--filter", "type=container", "--filter", "label="+label,
+		"--format", "{{.Action}}")
 }

@@ -82,7 +82,7 @@ func (e *Engine) fillVolume(ctx context.Context, name string, program []byte, sp
 	if _, err := e.api.VolumeCreate(ctx, volume.CreateOptions{Name: name}); err != nil {
 		return fmt.Errorf("create volume %s: %w", name, err)
 	}
-	created, err := e.api.ContainerCreate(ctx,
+	id, err := e.create(ctx,
 		&container.Config{
 			Image: spec.Image.ID, Entrypoint: []string{guest.Program}, Cmd: []string{},
 			Labels: map[string]string{LabelRunner: spec.Runner},
@@ -90,11 +90,11 @@ func (e *Engine) fillVolume(ctx context.Context, name string, program []byte, sp
 		&container.HostConfig{NetworkMode: "none", LogConfig: container.LogConfig{Type: "none"}, Mounts: []mount.Mount{{
 			Type: mount.TypeVolume, Source: name, Target: guest.Path,
 			VolumeOptions: &mount.VolumeOptions{NoCopy: true},
-		}}}, nil, nil, "")
+		}}})
 	if err != nil {
 		return fmt.Errorf("create a container to fill volume %s: %w", name, err)
 	}
-	carrier := &Container{api: e.api, id: created.ID}
+	carrier := &Container{api: e.api, id: id}
 	defer e.tasks.Go(func() { _ = carrier.Remove(context.WithoutCancel(ctx)) }) // no job waits for that
 	if e.isWhole(ctx, carrier.id, program) {
 		return nil
@@ -154,13 +154,13 @@ func (e *Engine) emptyVolumes(ctx context.Context, imageID string, volumes map[s
 	if len(volumes) == 0 {
 		return nil, nil
 	}
-	created, err := e.api.ContainerCreate(ctx, &container.Config{
+	id, err := e.create(ctx, &container.Config{
 		Image: imageID, Entrypoint: []string{guest.Program}, Cmd: []string{}, Labels: map[string]string{LabelProbe: "volumes"},
-	}, &container.HostConfig{NetworkMode: "none", LogConfig: container.LogConfig{Type: "none"}}, nil, nil, "")
+	}, &container.HostConfig{NetworkMode: "none", LogConfig: container.LogConfig{Type: "none"}})
 	if err != nil {
 		return nil, fmt.Errorf("look into the image's volumes: %w", err)
 	}
-	probe := &Container{api: e.api, id: created.ID}
+	probe := &Container{api: e.api, id: id}
 	defer func() { _ = probe.Remove(context.WithoutCancel(ctx)) }()
 	var empty []string
 	for folder := range volumes {

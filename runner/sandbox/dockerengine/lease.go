@@ -46,20 +46,20 @@ func (e *Engine) LocalLayers(ctx context.Context) error {
 func (e *Engine) Lease(ctx context.Context, image *sandbox.Image, runner string) (id string, layers []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	created, err := e.api.ContainerCreate(ctx, &container.Config{
+	id, err = e.create(ctx, &container.Config{
 		Image: image.ID, Entrypoint: []string{guest.Program}, Cmd: []string{}, Labels: map[string]string{LabelLease: runner},
-	}, &container.HostConfig{NetworkMode: "none", LogConfig: container.LogConfig{Type: "none"}}, nil, nil, "")
+	}, &container.HostConfig{NetworkMode: "none", LogConfig: container.LogConfig{Type: "none"}})
 	if err != nil {
 		return "", nil, fmt.Errorf("keep the layers of image %s: %w", image.Name, err)
 	}
-	found, err := e.api.ContainerInspect(ctx, created.ID)
+	found, err := e.api.ContainerInspect(ctx, id)
 	if err != nil {
-		return "", nil, errors.Join(fmt.Errorf("find the layers of image %s: %w", image.Name, err), e.Release(ctx, created.ID))
+		return "", nil, errors.Join(fmt.Errorf("find the layers of image %s: %w", image.Name, err), e.Release(ctx, id))
 	}
 	if found.ContainerJSONBase != nil && found.GraphDriver.Name == layersDriver {
 		layers = strings.Split(found.GraphDriver.Data["LowerDir"], ":")
 	}
-	return created.ID, layers, nil
+	return id, layers, nil
 }
 
 // Release gives a lease up. One that is gone is no error.

@@ -2,12 +2,10 @@ package hostile_test
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -18,47 +16,36 @@ import (
 	"github.com/slashgrade/slashgrade/jobspec"
 	"github.com/slashgrade/slashgrade/runner"
 	"github.com/slashgrade/slashgrade/runner/sandbox"
-	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
 	"github.com/slashgrade/slashgrade/store/dirstore"
 )
 
 // bench grades cases by one runner, whose containers are all gone when the test ends.
 type bench struct {
-	engine  *watchedEngine
-	files   *dirstore.Dir
-	host    *host
-	id      string
-	runtime string
-	profile string
-	weaken  func(*sandbox.Profile) // nil but in tests of the suite itself
+	engine *watchedEngine
+	files  *dirstore.Dir
+	host   *host
+	id     string
+	place  *place
+	weaken func(*sandbox.Profile) // nil but in tests of the suite itself
 }
 
-// newBench returns a bench on the environment's engine.
+// newBench returns a bench in the environment's place.
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	testenv.NeedsDocker(t)
-	return newBenchAt(t, "")
+	return newBenchOn(t, environmentsPlace(t), "")
 }
 
-// newBenchAt is newBench on the engine of the address.
-func newBenchAt(t *testing.T, address string) *bench {
+// newBenchOn returns a bench on the Docker engine of the address, or on what makes containers beside it.
+func newBenchOn(t *testing.T, at *place, address string) *bench {
 	t.Helper()
-	engine, err := dockerengine.New(t.Context(), dockerengine.NewGuestFiles(testenv.Guest(t)), &dockerengine.Options{
-		Host: address, Pull: dockerengine.PullPolicy{When: dockerengine.PullMissing},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := engine.PrepareNetwork(t.Context(), "hostile", &dockerengine.NetworkOptions{Mode: dockerengine.NetworkOpen}); err != nil {
-		t.Fatal(err)
-	}
 	files, err := dirstore.Open(filepath.Join(t.TempDir(), "jobs"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	engine := at.engine(t, address)
 	b := &bench{
-		engine: &watchedEngine{Engine: engine, containers: map[string]string{}}, files: files, id: "hostile-" + strings.ToLower(rand.Text()),
-		runtime: os.Getenv("SLASHGRADE_HOSTILE_RUNTIME"), profile: cmp.Or(os.Getenv("SLASHGRADE_HOSTILE_PROFILE"), sandbox.PrairieLearn),
+		engine: &watchedEngine{Engine: engine, containers: map[string]string{}}, files: files, id: "hostile-" + strings.ToLower(rand.Text()), place: at,
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
@@ -66,7 +53,7 @@ func newBenchAt(t *testing.T, address string) *bench {
 		if left, err := engine.Sweep(ctx, b.id); err != nil || left > 0 {
 			t.Errorf("%d containers were left behind (%v)", left, err)
 		}
-		_, _ = engine.Close(), files.Close()
+		_ = files.Close()
 	})
 	b.host = newHost(t, b)
 	return b
@@ -162,7 +149,7 @@ func (b *bench) keep(t *testing.T, judge judge, grading *runner.Grading, job str
 		b.host.checkArchive(judge, func(w io.Writer) error { return grading.Archive(ctx, w) })
 	}
 	container := b.engine.of(job)
-	traces := b.host.traces(t, container)
+	traces := b.host.traces(t, b, container)
 	if err := grading.Close(ctx); err != nil {
 		judge.Errorf("the container could not be removed: %v", err)
 	}
@@ -172,11 +159,11 @@ func (b *bench) keep(t *testing.T, judge judge, grading *runner.Grading, job str
 // policy is the profile of the case: the bench's, with limits that are reached soon.
 func (b *bench) policy(t *testing.T, c *hostileCase) *sandbox.Profile {
 	t.Helper()
-	profile, err := sandbox.FindProfile(b.profile, nil)
+	profile, err := sandbox.FindProfile(b.place.profile, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	profile.Runtime = b.runtime
+	profile.Runtime = b.place.runtime
 	if c.settings.Profile != "default" {
 		shrink(profile)
 	}
@@ -193,9 +180,4 @@ func shrink(profile *sandbox.Profile) {
 	profile.GradeBytes, profile.GradeInodes = 64*mib, 20_000
 	profile.ScratchBytes, profile.SharedBytes, profile.DiskBytes = 32*mib, 16*mib, 64*mib
 	profile.CPUs = 0.9
-}
-
-// holdsFor says whether the case is to be tried on this bench.
-func (c *hostileCase) holdsFor(b *bench) bool {
-	return c.settings.Elsewhere == "" || (b.runtime == "" && b.profile == sandbox.PrairieLearn)
 }

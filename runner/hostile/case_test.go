@@ -57,8 +57,8 @@ type settings struct {
 	Networking bool    `json:"networking"` // enableNetworking
 	// NoControl says why the case cannot succeed even where every defence is off; see control_test.go.
 	NoControl string `json:"no_control"`
-	// Elsewhere says why the case is tried with runc and the default profile only.
-	Elsewhere string `json:"elsewhere"`
+	// NotOn says for the tags of places (an engine's kind, a runtime, a profile, podman) why the case is not tried there.
+	NotOn map[string]string `json:"not_on"`
 }
 
 // expectation is what must come of a case. What is not given is not compared, except as check_test.go says.
@@ -71,6 +71,26 @@ type expectation struct {
 	Log          []string `json:"log"`      // each must be in the log
 	Seconds      float64  `json:"seconds"`  // how long the entrypoint may run; 0 is the time limit and 7 s
 	Unanswerable bool     `json:"unanswerable"`
+
+	// On holds for tags of places what is expected there instead of the above, and in why for what reason.
+	On  map[string]json.RawMessage `json:"on"`
+	Why string                     `json:"why"`
+}
+
+// at is the case with what is expected at a place.
+func (c *hostileCase) at(t *testing.T, p *place) *hostileCase {
+	t.Helper()
+	there := *c
+	for _, tag := range p.tags() {
+		if other, ok := c.want.On[tag]; ok {
+			there.want.Why = ""
+			decode(t, c.name, other, &there.want)
+			if there.want.Why == "" {
+				t.Fatalf("%s does not say why it expects something else on %s", c.name, tag)
+			}
+		}
+	}
+	return &there
 }
 
 func parseCase(t *testing.T, name string, text []byte) *hostileCase {

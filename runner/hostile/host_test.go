@@ -5,13 +5,11 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -111,7 +109,7 @@ func (h *host) startOther(t *testing.T, b *bench) {
 	ended := make(chan error, 1)
 	go func() {
 		profile := sandbox.Profiles()[sandbox.PrairieLearn]
-		profile.Runtime = b.runtime
+		profile.Runtime = b.place.runtime
 		_, err := runner.New(b.engine, b.files, &runner.Options{ID: b.id, Profile: profile}).Grade(ctx, job)
 		ended <- err
 	}()
@@ -176,21 +174,12 @@ func (h *host) checkArchive(t judge, write func(io.Writer) error) {
 }
 
 // traces are what a container leaves on its host while it lives: its id and the folders of its file systems.
-func (h *host) traces(t *testing.T, container string) []string {
+func (h *host) traces(t *testing.T, b *bench, container string) []string {
 	t.Helper()
 	if container == "" {
 		return nil // it never had one
 	}
-	traces := []string{container}
-	out, err := exec.CommandContext(t.Context(), "docker", "inspect", "--format", "{{json .GraphDriver.Data}}", container).Output()
-	if err != nil {
-		return traces // it is gone already, or another engine's
-	}
-	var driver struct{ MergedDir, UpperDir string }
-	if json.Unmarshal(out, &driver) == nil {
-		traces = append(traces, slices.DeleteFunc([]string{driver.MergedDir, driver.UpperDir}, func(dir string) bool { return dir == "" })...)
-	}
-	return traces
+	return append([]string{container}, b.place.folders(t, b.id, container)...)
 }
 
 // compare holds that nothing of the container is left: no process, no mount, no file of the canary's folder changed.

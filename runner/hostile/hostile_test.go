@@ -4,7 +4,8 @@
 //
 // # Settings
 //
-// SLASHGRADE_HOSTILE_PROFILE, SLASHGRADE_HOSTILE_RUNTIME choose the profile and the engine's runtime; the engine is DOCKER_HOST's.
+// SLASHGRADE_HOSTILE_ENGINE, SLASHGRADE_HOSTILE_RUNTIME and SLASHGRADE_HOSTILE_PROFILE choose what makes the containers, as engine.kind names
+// it, the engine's runtime, and the profile. The engine is DOCKER_HOST's. scripts/hostile-all.sh goes through what there is.
 package hostile_test
 
 import (
@@ -30,14 +31,15 @@ func TestHostile(t *testing.T) {
 		t.Run(group, func(t *testing.T) {
 			t.Parallel()
 			for _, c := range readCases(t, group) {
-				if !c.holdsFor(b) {
+				if why := b.place.leaves(c); why != "" {
+					t.Logf("%s is not tried: %s", c.name, why)
 					continue
 				}
 				t.Run(c.name, func(t *testing.T) {
 					t.Parallel()
 					slots <- struct{}{}
 					defer func() { <-slots }()
-					b.check(t, c, b.grade(t, t, c))
+					b.check(t, c.at(t, b.place), b.grade(t, t, c))
 				})
 			}
 		})

@@ -120,7 +120,7 @@ func texts(list any) []string {
 
 func TestWeakDefencesAreNoticed(t *testing.T) {
 	tap := newTap(t)
-	b := newBenchAt(t, tap.address)
+	b := newBenchOn(t, &place{kind: kindDocker, profile: sandbox.PrairieLearn}, tap.address)
 	all := casesByName(t)
 	for _, w := range weakenings(b.host.folder) {
 		t.Run(w.what, func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestWeakDefencesAreNoticed(t *testing.T) {
 // fails elsewhere. The scripts ask for nothing that would harm the machine if they got it.
 func TestAttacksWorkWithoutDefences(t *testing.T) {
 	tap := newTap(t)
-	b := newBenchAt(t, tap.address)
+	b := newBenchOn(t, &place{kind: kindDocker, profile: sandbox.PrairieLearn}, tap.address)
 	tap.turn(func(config, host map[string]any) {
 		host["SecurityOpt"] = []string{"seccomp=unconfined", "apparmor=unconfined"}
 		config["NetworkDisabled"], host["NetworkMode"] = false, "bridge"

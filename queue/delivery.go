@@ -42,41 +42,6 @@ type delivery struct {
 	lastLine string    // of the job's log, then
 }
 
-// keep extends the lease until the returned function is called.
-func (d *delivery) keep(ctx context.Context) (stop func()) {
-	lease := d.driver.Lease()
-	if lease <= 0 {
-		return func() {}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	var beating sync.WaitGroup
-	beating.Go(func() {
-		// Twice a lease: one beat may be lost.
-		beats := time.NewTicker(lease / 2)
-		defer beats.Stop()
-		for {
-			select {
-			case <-beats.C:
-				d.extend(ctx, lease/2)
-			case <-ctx.Done():
-				return
-			}
-		}
-	})
-	return func() {
-		cancel()
-		beating.Wait()
-	}
-}
-
-func (d *delivery) extend(ctx context.Context, limit time.Duration) {
-	call, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	if err := d.driver.Extend(call, d.message); err != nil && ctx.Err() == nil {
-		d.log.WarnContext(ctx, "lease could not be extended; trying again", "phase", "heartbeat", "err", err)
-	}
-}
-
 // announce tells the platform beside the job that it was taken.
 func (d *delivery) announce(ctx context.Context) {
 	announcer, ok := d.driver.(Announcer)

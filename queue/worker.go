@@ -29,8 +29,9 @@ type Worker struct {
 	slots    chan struct{}
 	cleaning chan struct{}  // a place for each clean-up that goes on
 	jobs     sync.WaitGroup // and their clean-ups
-	pause    backoff        // after jobs that failed on our side
-	polls    backoff        // after polls that failed
+	beats    *heartbeats
+	pause    backoff // after jobs that failed on our side
+	polls    backoff // after polls that failed
 }
 
 // WorkerOptions are what a Worker may be told.
@@ -43,6 +44,9 @@ type WorkerOptions struct {
 	Log *slog.Logger
 	// Answered is called after each answer, for progress and tests; nil is nothing.
 	Answered func(*jobspec.Report)
+	// HeartbeatAge is called with the age that a heartbeat had reached when the next one was heard, and when its job was answered or
+	// given back; with a queue that has leases only. It must be quick. Nil is nothing.
+	HeartbeatAge func(time.Duration)
 }
 
 // NewWorker returns a worker that takes jobs from the driver and stores what came of them in files.
@@ -55,6 +59,10 @@ func NewWorker(driver Driver, grader runner.Grader, files store.Files, opts *Wor
 	if w.opts.Answered == nil {
 		w.opts.Answered = func(*jobspec.Report) {}
 	}
+	if w.opts.HeartbeatAge == nil {
+		w.opts.HeartbeatAge = func(time.Duration) {}
+	}
+	w.beats = newHeartbeats(driver, w.opts.HeartbeatAge)
 	w.slots = make(chan struct{}, w.opts.Concurrency)
 	w.cleaning = make(chan struct{}, w.opts.Concurrency)
 	return w
@@ -63,6 +71,7 @@ func NewWorker(driver Driver, grader runner.Grader, files store.Files, opts *Wor
 // Run receives and grades until fetch ends, and then returns when every job that was received is finished and cleaned up after: answered, or,
 // once work ends too, given back to the queue. What a [Holder] holds goes back as soon as fetch ends. Heartbeats and clean-up go on after both have ended.
 func (w *Worker) Run(fetch, work context.Context) {
+	defer w.startBeating(work)()
 	for fetch.Err() == nil {
 		free := w.waitForSlots(fetch)
 		if free == 0 || !w.pause.wait(fetch) || !w.polls.wait(fetch) {
@@ -87,6 +96,21 @@ func (w *Worker) Run(fetch, work context.Context) {
 	w.giveBackHeld(context.WithoutCancel(fetch))
 	w.jobs.Wait()
 }
+
+// startBeating lets the heartbeats beat until the returned function is called.
+func (w *Worker) startBeating(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var beating sync.WaitGroup
+	beating.Go(func() { w.beats.run(ctx) })
+	return func() {
+		cancel()
+		beating.Wait()
+	}
+}
+
+// OldestHeartbeat is how long ago the oldest of the last heartbeats of the jobs that run was sent; 0 without jobs or leases. A job whose
+// heartbeat becomes as old as the lease may run elsewhere too.
+func (w *Worker) OldestHeartbeat() time.Duration { return w.beats.oldest(time.Now()) }
 
 // giveBackHeld leaves to other runners what waits here, before the jobs that run are waited for: that may take as long as they do.
 func (w *Worker) giveBackHeld(ctx context.Context) {
@@ -130,7 +154,7 @@ func (w *Worker) releaseSlots(n int) {
 func (w *Worker) handle(work context.Context, m *Message) {
 	task := &delivery{Worker: w, message: m, log: w.opts.Log.With("job_id", m.Job.ID, "delivery_id", m.Job.DeliveryID)}
 	lasting := context.WithoutCancel(work)
-	stop := task.keep(lasting)
+	stop := w.beats.keep(lasting, m, task.log)
 	grading, err := task.grade(work)
 	if err == nil {
 		err = task.answer(lasting, grading)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/slashgrade/slashgrade/queue/riverqueue"
@@ -33,6 +33,7 @@ type server struct {
 	folder  string
 	queue   *riverqueue.Queue
 	files   *dirstore.Dir
+	figures string      // where it tells of itself
 	said    chan string // its last line, when it has ended
 	closes  []func() error
 }
@@ -69,7 +70,7 @@ func startServer(ctx context.Context, o *options, flags ...string) (*server, err
 // start runs the program and returns when it takes jobs.
 func (s *server) start(ctx context.Context, o *options, flags ...string) error {
 	s.command = exec.CommandContext(context.WithoutCancel(ctx), o.program, //nolint:gosec // who measures names the program
-		append([]string{"serve", "--runner.data_dir", s.folder}, o.serveFlags(flags...)...)...)
+		append([]string{"serve", "--runner.data_dir", s.folder, "--metrics.address", "127.0.0.1:0"}, o.serveFlags(flags...)...)...)
 	log, err := s.command.StderrPipe()
 	if err != nil {
 		return err
@@ -78,11 +79,11 @@ func (s *server) start(ctx context.Context, o *options, flags ...string) error {
 		s.command = nil
 		return fmt.Errorf("start %s: %w", o.program, err)
 	}
-	ready := make(chan struct{})
+	ready := make(chan string, 1)
 	s.said = make(chan string, 1)
 	go func() { s.said <- follow(log, ready) }()
 	select {
-	case <-ready:
+	case s.figures = <-ready:
 		return nil
 	case last := <-s.said:
 		s.said <- last
@@ -92,17 +93,23 @@ func (s *server) start(ctx context.Context, o *options, flags ...string) error {
 	}
 }
 
-// follow reads the log: warnings and errors are shown, and "ready to grade" is told.
-func follow(log io.Reader, ready chan<- struct{}) (last string) {
+// follow reads the log: warnings and errors are shown, and when it is ready to grade the address of its figures is told.
+func follow(log io.Reader, ready chan<- string) (last string) {
 	lines := bufio.NewScanner(log)
 	lines.Buffer(nil, 1<<20)
+	figures := ""
 	for lines.Scan() {
 		last = lines.Text()
-		if strings.Contains(last, `"msg":"ready to grade"`) && ready != nil {
-			close(ready)
-			ready = nil
+		var line struct{ Level, Msg, URL string }
+		if json.Unmarshal([]byte(last), &line) != nil {
+			continue
 		}
-		if strings.Contains(last, `"level":"WARN"`) || strings.Contains(last, `"level":"ERROR"`) {
+		switch {
+		case line.Msg == "figures are served":
+			figures = line.URL
+		case line.Msg == "ready to grade":
+			ready <- figures
+		case line.Level == "WARN" || line.Level == "ERROR":
 			fmt.Fprintln(os.Stderr, last)
 		}
 	}

@@ -31,6 +31,8 @@ const (
 	// lastPoll is the pause after a runner has ended: LocalStack does not notice that its last poll was cut off, and would give it a
 	// message of the next.
 	lastPoll = 2 * time.Second
+	// lease is short, so that jobs of a second have heartbeats.
+	lease = 4 * time.Second
 )
 
 // platform is PrairieLearn's side on LocalStack: a bucket and two queues of this run's own.
@@ -188,35 +190,44 @@ func (o *options) capacitySQS(ctx context.Context) (result *table, err error) {
 	}
 	defer func() { err = errors.Join(err, p.close(ctx)) }()
 	jobs := o.count(o.jobs, 200)
-	result = &table{title: "Capacity through LocalStack's SQS and S3", head: []string{"at once", "no-op runner, jobs/s", "slashgrade, jobs/s", "ratio"}}
+	result = &table{title: "Capacity through LocalStack's SQS and S3", head: []string{
+		"at once", "no-op runner, jobs/s", "slashgrade, jobs/s", "ratio", "age of heartbeats, p95, s",
+	}}
 	for _, workers := range o.workers {
 		idle, err := p.timed(ctx, job, jobs, func(ctx context.Context) (func() error, error) { return p.noOp(ctx, workers) })
 		if err != nil {
 			return nil, fmt.Errorf("no-op runner: %w", err)
 		}
-		busy, err := p.timed(ctx, job, jobs, func(ctx context.Context) (func() error, error) { return p.serve(ctx, workers) })
+		age := ""
+		busy, err := p.timed(ctx, job, jobs, func(ctx context.Context) (func() error, error) {
+			s, err := p.serve(ctx, workers)
+			if err != nil {
+				return nil, err
+			}
+			return func() (err error) {
+				age, err = s.heartbeatAge(ctx)
+				return errors.Join(err, s.close())
+			}, nil
+		})
 		if err != nil {
 			return nil, err
 		}
-		result.add(fmt.Sprint(workers), fmt.Sprintf("%.1f", perSecond(jobs, idle)), fmt.Sprintf("%.1f", perSecond(jobs, busy)), ratio(idle, busy))
+		result.add(fmt.Sprint(workers), fmt.Sprintf("%.1f", perSecond(jobs, idle)), fmt.Sprintf("%.1f", perSecond(jobs, busy)), ratio(idle, busy), age)
 	}
 	result.note("%d jobs wait in the queue; a rate is from the runner's readiness to the last answer.", jobs)
+	result.note("The visibility timeout was %s; a heartbeat's age is told when the next is heard or the job is over, as an upper bound.", lease)
 	return result, nil
 }
 
-func (p *platform) serve(ctx context.Context, workers int) (stop func() error, err error) {
+func (p *platform) serve(ctx context.Context, workers int) (*server, error) {
 	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"} {
 		if err := os.Setenv(name, value); err != nil {
 			return nil, err
 		}
 	}
-	s, err := startServer(ctx, p.options, "--runner.concurrency", fmt.Sprint(workers), "--pool.places", fmt.Sprint(p.places),
+	return startServer(ctx, p.options, "--runner.concurrency", fmt.Sprint(workers), "--pool.places", fmt.Sprint(p.places),
 		"--runner.archive=false", "--sqs.endpoint", p.endpoint, "--sqs.region", region, "--sqs.jobs_queue", p.urls[0],
-		"--sqs.results_queue", p.urls[1], "--sqs.wait_time", "1s")
-	if err != nil {
-		return nil, err
-	}
-	return s.close, nil
+		"--sqs.results_queue", p.urls[1], "--sqs.wait_time", "1s", "--sqs.visibility_timeout", lease.String())
 }
 
 // noOp makes the calls that a runner makes for each job, through the same queue and store, and grades nothing.

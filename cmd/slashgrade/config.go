@@ -29,6 +29,7 @@ type Config struct {
 	SQS     SQSConfig     `toml:"sqs"`
 	S3      S3Config      `toml:"s3"`
 	Log     LogConfig     `toml:"log"`
+	Metrics MetricsConfig `toml:"metrics"`
 	Debug   DebugConfig   `toml:"debug"`
 
 	// Own stands in the file alone.
@@ -168,6 +169,7 @@ func (c *Config) validate() error {
 		check(!c.usesSQS() || c.SQS.ResultsQueue != "", "sqs.jobs_queue is set, so sqs.results_queue must be too"),
 		check(c.usesSQS() || c.SQS.ResultsQueue == "", "sqs.results_queue is set, so sqs.jobs_queue must be too"),
 		wrap("log.level", levelErr),
+		wrap("metrics.address", validAddress(c.Metrics.Address)),
 		wrap("debug.address", c.Debug.validate()),
 		check(c.Log.Format == "" || c.Log.Format == "text" || c.Log.Format == "json", "log.format must be text or json, found %q", c.Log.Format),
 	)

@@ -17,17 +17,22 @@ type DebugConfig struct {
 }
 
 func (c *DebugConfig) validate() error {
-	if c.Address == "" {
+	return validAddress(c.Address)
+}
+
+// validAddress takes one to listen at, and none.
+func validAddress(address string) error {
+	if address == "" {
 		return nil
 	}
-	_, err := loopbackFor(c.Address)
+	_, err := loopbackFor(address)
 	return err
 }
 
 // headerTimeout ends connections that ask for nothing.
 const headerTimeout = 10 * time.Second
 
-// loopbackFor gives an address without a host the loopback's: profiles hold what is in the runner's memory.
+// loopbackFor gives an address without a host the loopback's: what is served here has no password.
 func loopbackFor(address string) (string, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -41,23 +46,31 @@ func loopbackFor(address string) (string, error) {
 
 // serveProfiles listens until the returned function is called.
 func serveProfiles(ctx context.Context, address string, log *slog.Logger) (stop func() error, err error) {
-	address, err = loopbackFor(address)
-	if err != nil {
-		return nil, err
-	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	at, stop, err := serveAt(ctx, address, profiles())
 	if err != nil {
 		return nil, fmt.Errorf("serve profiles (debug.address): %w", err)
 	}
-	at := listener.Addr().String()
-	log.InfoContext(ctx, "profiles are served", "url", "http://"+at+"/debug/pprof/")
-	if tcp, ok := listener.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
-		log.WarnContext(ctx, "profiles are served beyond this machine: whoever reaches the address sees the runner's memory", "address", at)
+	log.InfoContext(ctx, "profiles are served", "url", "http://"+at.String()+"/debug/pprof/")
+	if tcp, ok := at.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
+		log.WarnContext(ctx, "profiles are served beyond this machine: whoever reaches the address sees the runner's memory", "address", at.String())
 	}
-	server := &http.Server{Handler: profiles(), ReadHeaderTimeout: headerTimeout}
+	return stop, nil
+}
+
+// serveAt answers requests until the returned function is called, and says where.
+func serveAt(ctx context.Context, address string, handler http.Handler) (at net.Addr, stop func() error, err error) {
+	address, err = loopbackFor(address)
+	if err != nil {
+		return nil, nil, err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, nil, err
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: headerTimeout}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
-	return func() error {
+	return listener.Addr(), func() error {
 		closing := server.Close()
 		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 			return err

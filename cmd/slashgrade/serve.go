@@ -6,6 +6,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/slashgrade/slashgrade/queue"
 	"github.com/spf13/cobra"
@@ -59,7 +60,7 @@ func serve(ctx context.Context, config *Config, command *cobra.Command) error {
 		}
 		h.onClose(stop)
 	}
-	worker, err := h.worker(ctx, &queue.WorkerOptions{})
+	worker, err := h.measuredWorker(ctx)
 	if err != nil {
 		return err
 	}
@@ -91,6 +92,31 @@ func serve(ctx context.Context, config *Config, command *cobra.Command) error {
 			stopWork(queue.ErrGivenBack)
 		}
 	}
+}
+
+// measuredWorker is the worker, with its figures served where that is configured.
+func (h *host) measuredWorker(ctx context.Context) (*queue.Worker, error) {
+	opts := &queue.WorkerOptions{}
+	if h.config.Metrics.Address == "" {
+		return h.worker(ctx, opts)
+	}
+	var lease time.Duration
+	if h.config.usesSQS() {
+		lease = h.config.SQS.VisibilityTimeout
+	}
+	figures := newMetrics(lease)
+	figures.watch(opts)
+	worker, err := h.worker(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	url, stop, err := figures.serve(ctx, h.config.Metrics.Address, worker)
+	if err != nil {
+		return nil, err
+	}
+	h.onClose(stop)
+	h.log.InfoContext(ctx, "figures are served", "url", url)
+	return worker, nil
 }
 
 func queueName(config *Config) string {

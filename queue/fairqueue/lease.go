@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// beatsPerLease is how often what waits is extended: the worker's first beat for what is handed out comes half a lease later.
+// beatsPerLease is how often what waits is extended: the worker's first beat for what is handed out comes up to 5/12 of a lease later.
 const beatsPerLease = 4
 
 // keep extends what waits until ctx ends.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -60,6 +62,49 @@ func (s *service) deletes(from target) *batcher {
 			return fates(len(receipts), done, out.Failed), nil
 		},
 	}
+}
+
+// visibilities are ChangeMessageVisibility and ChangeMessageVisibilityBatch; their texts are those of visibility.
+func (s *service) visibilities(of target) *batcher {
+	return &batcher{
+		timeout: s.timeout,
+		one: func(ctx context.Context, text string) error {
+			timeout, receipt := readVisibility(text)
+			_, err := s.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
+				QueueUrl: &of.url, ReceiptHandle: &receipt, VisibilityTimeout: timeout,
+			})
+			return err
+		},
+		many: func(ctx context.Context, texts []string) ([]error, error) {
+			input := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &of.url}
+			for i := range texts {
+				timeout, receipt := readVisibility(texts[i])
+				input.Entries = append(input.Entries, types.ChangeMessageVisibilityBatchRequestEntry{
+					Id: entryID(i), ReceiptHandle: &receipt, VisibilityTimeout: timeout,
+				})
+			}
+			out, err := s.client.ChangeMessageVisibilityBatch(ctx, input)
+			if err != nil {
+				return nil, err
+			}
+			done := make([]*string, len(out.Successful))
+			for i := range out.Successful {
+				done[i] = out.Successful[i].Id
+			}
+			return fates(len(texts), done, out.Failed), nil
+		},
+	}
+}
+
+// visibility is what a batcher of visibilities is told: seconds and receipt.
+func visibility(timeout time.Duration, receipt string) string {
+	return strconv.Itoa(int(seconds(timeout))) + " " + receipt
+}
+
+func readVisibility(text string) (timeout int32, receipt string) {
+	before, receipt, _ := strings.Cut(text, " ")
+	number, _ := strconv.ParseInt(before, 10, 32) // visibility wrote it
+	return int32(number), receipt
 }
 
 // entryID is an entry's name within its batch.

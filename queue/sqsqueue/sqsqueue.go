@@ -19,7 +19,7 @@
 //
 // # Calls
 //
-// Receive is one call for as many messages as the worker has free slots, at most [MaxReceive]. An event or a delete that is ready while at
+// Receive is one call for as many messages as the worker has free slots, at most [MaxReceive]. An event, a delete or a heartbeat that is ready while at
 // most one of its kind is under way goes at once and alone; those that become ready meanwhile go together in one call, each with a
 // fate of its own. Connections are kept.
 //
@@ -60,6 +60,7 @@ type Queue struct {
 	aside         remembered
 	events        *batcher // to the results queue
 	removals      *batcher // from the jobs queue
+	leases        *batcher // of its messages, extended or ended
 }
 
 var (
@@ -87,7 +88,7 @@ func New(ctx context.Context, opts *Options) (*Queue, error) {
 		q.Close()
 		return nil, err
 	}
-	q.events, q.removals = q.sends(q.results), q.deletes(q.jobs)
+	q.events, q.removals, q.leases = q.sends(q.results), q.deletes(q.jobs), q.visibilities(q.jobs)
 	return q, nil
 }
 
@@ -163,11 +164,7 @@ func (q *Queue) changeVisibility(ctx context.Context, m *queue.Message, timeout 
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, q.timeout)
-	defer cancel()
-	_, err = q.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
-		QueueUrl: &q.jobs.url, ReceiptHandle: &receipt, VisibilityTimeout: seconds(timeout),
-	})
+	_, err = q.leases.do(ctx, visibility(timeout, receipt))
 	return err
 }
 

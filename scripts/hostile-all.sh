@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 source "$here/lib.sh"
 cd "$here/.."
 
-row='%-8s %-8s %-14s %6s %7s %7s %10s %8s'
+row='%-11s %-8s %-14s %6s %7s %7s %10s %8s'
 # shellcheck disable=SC2059
 table=$(printf "$row" engine runtime profile cases passed failed "not tried" seconds)
 failures=()
@@ -49,8 +49,9 @@ chosen=("$@")
 both docker default
 if [[ "$(id -u)" == 0 ]] && command -v runc >/dev/null; then
 	both oci default
+	both namespaces default
 else
-	missing oci "which needs root and runc"
+	missing "oci, namespaces" "which need root and runc"
 fi
 if wanted "docker runsc"; then
 	if "$here/gvisor.sh"; then both docker runsc; else missing "docker runsc" "since gVisor could not be registered"; fi

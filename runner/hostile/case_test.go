@@ -57,7 +57,7 @@ type settings struct {
 	Networking bool    `json:"networking"` // enableNetworking
 	// NoControl says why the case cannot succeed even where every defence is off; see control_test.go.
 	NoControl string `json:"no_control"`
-	// NotOn says for the tags of places (an engine's kind, a runtime, a profile, podman) why the case is not tried there.
+	// NotOn says for the tags of places (see place.tags) why the case is not tried there.
 	NotOn map[string]string `json:"not_on"`
 }
 

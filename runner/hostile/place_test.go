@@ -13,13 +13,15 @@ import (
 	"github.com/slashgrade/slashgrade/internal/testenv"
 	"github.com/slashgrade/slashgrade/runner/sandbox"
 	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
+	"github.com/slashgrade/slashgrade/runner/sandbox/nsengine"
 	"github.com/slashgrade/slashgrade/runner/sandbox/ociengine"
 )
 
 // The kinds of engine, by the names that engine.kind has for them.
 const (
-	kindDocker = "docker"
-	kindOCI    = "oci"
+	kindDocker     = "docker"
+	kindOCI        = "oci"
+	kindNamespaces = "namespaces"
 )
 
 // place is where the cases run: what makes their containers, and by which rules.
@@ -63,17 +65,20 @@ func (p *place) engine(t *testing.T, address string) sandbox.Engine {
 	case kindDocker:
 		return docker
 	case kindOCI:
-		return ociEngine(t, docker, guests)
+		return direct(t, ociengine.New, &ociengine.Options{Docker: docker, Guests: guests})
+	case kindNamespaces:
+		return direct(t, nsengine.New, &ociengine.Options{Docker: docker, Guests: guests})
 	default:
-		t.Fatalf("SLASHGRADE_HOSTILE_ENGINE is %q; there are %s and %s", p.kind, kindDocker, kindOCI)
+		t.Fatalf("SLASHGRADE_HOSTILE_ENGINE is %q; there are %s, %s and %s", p.kind, kindDocker, kindOCI, kindNamespaces)
 		return nil
 	}
 }
 
-func ociEngine(t *testing.T, docker *dockerengine.Engine, guests *dockerengine.GuestFiles) sandbox.Engine {
+// direct is an engine that makes containers without the Docker engine, which it has the images of.
+func direct(t *testing.T, construct func(*ociengine.Options) (*ociengine.Engine, error), opts *ociengine.Options) sandbox.Engine {
 	t.Helper()
 	testenv.NeedsOCI(t)
-	engine, err := ociengine.New(&ociengine.Options{Docker: docker, Guests: guests})
+	engine, err := construct(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,11 +90,11 @@ func ociEngine(t *testing.T, docker *dockerengine.Engine, guests *dockerengine.G
 	return engine
 }
 
-// folders are where a container's files lie while it lives, as far as they are on this machine. A container of the OCI engine may
-// be Docker's, since that has the jobs with a network.
+// folders are where a container's files lie while it lives, as far as they are on this machine. A container beside the Docker engine
+// may be that engine's, which has the jobs with a network.
 func (p *place) folders(t *testing.T, runner, container string) []string {
 	t.Helper()
-	if p.kind == kindOCI {
+	if p.kind != kindDocker {
 		if bundle := filepath.Join(ociengine.DefaultDir, runner, container); isThere(bundle) {
 			return []string{bundle}
 		}
@@ -115,6 +120,9 @@ func (p *place) tags() []string {
 	tags := []string{p.kind, p.runtime, p.profile}
 	if p.podman {
 		tags = append(tags, "podman")
+	}
+	if p.kind == kindOCI || p.kind == kindNamespaces {
+		tags = append(tags, "root in memory")
 	}
 	return slices.DeleteFunc(tags, func(tag string) bool { return tag == "" })
 }

@@ -10,8 +10,8 @@ import (
 func TestTermFinishesJobs(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
-	srv := s.serve(t, "sqs.visibility_timeout=2s")
-	s.submit(t, "long", "sleep 7\n"+leave)
+	srv := s.serve(t, "sqs.visibility_timeout=4s")
+	s.submit(t, "long", "sleep 9\n"+leave)
 	srv.waitForJob(t)
 	srv.signal(t, syscall.SIGTERM)
 	eventually(t, "serve says that it stops", func() bool { return srv.logged("stopping: no more jobs are taken") == 1 })

@@ -64,10 +64,11 @@ func (s *service) deletes(from target) *batcher {
 	}
 }
 
-// visibilities are ChangeMessageVisibility and ChangeMessageVisibilityBatch; their texts are those of visibility.
-func (s *service) visibilities(of target) *batcher {
+// visibilities are ChangeMessageVisibility and ChangeMessageVisibilityBatch; their texts are those of visibility. A call that hangs is given
+// up when half of the lease is over, so that another can be made in time.
+func (s *service) visibilities(of target, lease time.Duration) *batcher {
 	return &batcher{
-		timeout: s.timeout,
+		timeout: min(s.timeout, lease/2),
 		one: func(ctx context.Context, text string) error {
 			timeout, receipt := readVisibility(text)
 			_, err := s.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{

@@ -88,7 +88,7 @@ func New(ctx context.Context, opts *Options) (*Queue, error) {
 		q.Close()
 		return nil, err
 	}
-	q.events, q.removals, q.leases = q.sends(q.results), q.deletes(q.jobs), q.visibilities(q.jobs)
+	q.events, q.removals, q.leases = q.sends(q.results), q.deletes(q.jobs), q.visibilities(q.jobs, q.visibility)
 	return q, nil
 }
 

@@ -20,7 +20,7 @@ demo-aws: engine images build localstack
 
 # Build bin/slashgrade and the guest that goes into the containers, for both architectures.
 build:
-	@go build -trimpath -o bin/slashgrade ./cmd/slashgrade
+	@CGO_ENABLED=0 go build -trimpath -o bin/slashgrade ./cmd/slashgrade
 	@$(STATIC) GOARCH=amd64 go build $(GUEST) bin/slashgrade-guest-linux-amd64 ./cmd/slashgrade-guest
 	@$(STATIC) GOARCH=arm64 go build $(GUEST) bin/slashgrade-guest-linux-arm64 ./cmd/slashgrade-guest
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -71,7 +70,11 @@ func (o *options) grown(s size) (*work, error) {
 	if err != nil || s.results == 0 {
 		return job, err
 	}
-	long := "mkdir -p /grade/results\n{ printf '{\"score\":1,\"output\":\"'; head -c %d /dev/zero | tr '\\0' x; printf '\"}'; } > /grade/results/results.json\n"
-	job.archive, err = pack(strings.TrimSpace(fmt.Sprintf(long, s.results))+"\n", files)
+	job.archive, err = pack(longResults(s.results), files)
 	return job, err
+}
+
+// longResults is a script that leaves results with so much output.
+func longResults(bytes int) string {
+	return fmt.Sprintf("mkdir -p /grade/results\n{ printf '{\"score\":1,\"output\":\"'; head -c %d /dev/zero | tr '\\0' x; printf '\"}'; } > /grade/results/results.json\n", bytes)
 }

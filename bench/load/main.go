@@ -30,6 +30,7 @@ type options struct {
 	engine, queue        string
 	endpoint             string
 	rounds, jobs, places int
+	results              int
 	workers              []int
 	question, submission string
 	quick, alone         bool
@@ -48,6 +49,7 @@ func main() {
 	flag.IntVar(&o.places, "places", 4, "pool.places of the warm runner")
 	flag.StringVar(&o.question, "question", "", "latency, burst: a question's folder below a course instead of the trivial shell job")
 	flag.StringVar(&o.submission, "submission", "", "with -question: a folder with the student's files")
+	flag.IntVar(&o.results, "results", 0, "latency, burst: bytes of output in the trivial job's results; 0 is none")
 	flag.BoolVar(&o.quick, "quick", false, "few and small jobs, to see that the program works")
 	flag.BoolVar(&o.alone, "alone", false, "capacity, latency: without what it is compared with, for profiles and processor time")
 	workers := flag.String("workers", "1,2,4,8", "capacity: how many at once")

@@ -43,7 +43,7 @@ func (o *options) trivial(files map[string][]byte) (*work, error) {
 // work is that of the command line.
 func (o *options) work() (*work, error) {
 	if o.question == "" {
-		return o.trivial(nil)
+		return o.grown(size{results: o.results})
 	}
 	course, dir := filepath.Dir(o.question), filepath.Base(o.question)
 	for {

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/slashgrade/slashgrade/internal/footprint"
 	"github.com/slashgrade/slashgrade/queue"
 	"github.com/spf13/cobra"
 )
@@ -65,6 +66,10 @@ func serve(ctx context.Context, config *Config, command *cobra.Command) error {
 		return err
 	}
 	h.jobNetwork.announce(ctx)
+	footprint.Limit(config.Runner.Concurrency)
+	if err := footprint.Trim(); err != nil {
+		log.DebugContext(ctx, "memory of the start could not be given back", "err", err)
+	}
 	log.InfoContext(ctx, "ready to grade", "version", version, "runner", h.dir.ID, "data_dir", h.dir.Path,
 		"concurrency", config.Runner.Concurrency, "profile", config.Runner.Profile, "queue", queueName(config))
 	fetch, stopFetch := context.WithCancelCause(ctx)

@@ -2,8 +2,9 @@
 
     python recorder.py warm.txt > loads.json
 
-warm.txt names the modules that a warm-up imports, one a line. The result is ``{"names": [...], "closures": {...}}``: by
-module, the places in ``names`` of all modules that a fresh interpreter has after importing it alone.
+warm.txt names the modules that a warm-up imports, one a line. The result is ``{"names": [...], "sets": [[...], ...],
+"closures": {...}}``: by module, the place in ``sets`` of the set of all modules that a fresh interpreter has after
+importing it alone, which are places in ``names``. Few sets differ, and a warm-up has them in memory.
 
 Every import is done in a process of its own. Those of a package's modules are forked from one that has the package: it
 is imported before them in any case.
@@ -32,8 +33,11 @@ def main(listed: str) -> None:
             closures |= _in_child(lambda package=package, names=names: dict(_of_package(package, names)))
     names = sorted({name for closure in closures.values() for name in closure})
     numbers = {name: number for number, name in enumerate(names)}
-    numbered = {name: [numbers[each] for each in closure] for name, closure in closures.items()}
-    json.dump({"names": names, "closures": numbered}, sys.stdout)
+    sets: dict[tuple[int, ...], int] = {}
+    places = {
+        name: sets.setdefault(tuple(numbers[each] for each in closure), len(sets)) for name, closure in closures.items()
+    }
+    json.dump({"names": names, "sets": list(sets), "closures": places}, sys.stdout)
 
 
 def _of_package(package: str, names: list[str]) -> Iterator[tuple[str, list[str]]]:

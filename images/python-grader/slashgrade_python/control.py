@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from slashgrade_python import worker
+from slashgrade_python.standby import Standby
 from slashgrade_python.wire import Channel, Closed
 
 #: The most student processes of one grading: one, and another after each test that hung.
@@ -52,9 +53,11 @@ class Control:
 class Attendant:
     """The supervisor's end: does what the tester asks until the result comes."""
 
-    def __init__(self, sock: socket.socket, become_student: Callable[[], None]) -> None:
+    def __init__(self, sock: socket.socket, become_student: Callable[[], None], first: Standby | None = None) -> None:
+        """become_student: gives a process the student's rights. first: a student's process that has begun."""
         self._channel = Channel(sock)
         self._become_student = become_student
+        self._first = first
         self._alive: set[int] = set()
         #: The tester's end of the socket to a process that it has not taken yet.
         self._untaken: dict[int, socket.socket] = {}
@@ -71,6 +74,7 @@ class Attendant:
                     self._serve(*request)
         except Closed:
             pass
+        self._take_first()
         for pid in list(self._alive):
             self._kill(pid)
         return result
@@ -91,6 +95,20 @@ class Attendant:
     def _spawn(self) -> None:
         if len(self._alive) >= PROCESSES:
             raise Closed("too many processes")
+        pid, ours = self._take_first() or self._fork()
+        self._alive.add(pid)
+        self._untaken[pid] = ours
+        self._channel.send([pid])
+
+    def _take_first(self) -> tuple[int, socket.socket] | None:
+        """Return the process that has begun before it was asked for, once; None if there is none, or no more."""
+        first, self._first = self._first, None
+        if first is None or not first.is_there():
+            return None
+        self._alive.add(first.pid)
+        return first.pid, first.socket
+
+    def _fork(self) -> tuple[int, socket.socket]:
         ours, theirs = socket.socketpair()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -98,21 +116,9 @@ class Attendant:
         if pid == 0:
             ours.close()
             self._channel.close()
-            self._be_student(theirs)
+            be_student(theirs, self._become_student)
         theirs.close()
-        self._alive.add(pid)
-        self._untaken[pid] = ours
-        self._channel.send([pid])
-
-    def _be_student(self, sock: socket.socket) -> None:
-        try:
-            os.setsid()
-            self._become_student()
-            worker.serve(sock)
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(1)
+        return pid, ours
 
     def _kill(self, pid: int) -> str:
         if pid not in self._alive:
@@ -124,3 +130,22 @@ class Attendant:
             _, status = os.waitpid(pid, 0)
         code = os.waitstatus_to_exitcode(status)
         return f"exit status {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+
+
+def with_lowest_number(sock: socket.socket) -> socket.socket:
+    """Return ``sock`` as the lowest descriptor that is free: programs see the same ones however it came about."""
+    lowest = sock.dup()
+    sock.close()
+    return lowest
+
+
+def be_student(sock: socket.socket, become_student: Callable[[], None]) -> None:
+    """Be a student's process until it ends."""
+    try:
+        os.setsid()
+        become_student()
+        worker.serve(with_lowest_number(sock))
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(1)

@@ -51,13 +51,19 @@ ONE_THREAD = {
 BYTES, FILES = 1 << 20, 200
 
 
-def ahead(layout: Layout) -> None:
-    """Import what the question's and the student's files will import. Sets ONE_THREAD in the environment."""
+def asked(layout: Layout) -> list[str]:
+    """Return the names of the libraries that the question's and the student's files will import."""
+    shadows = _names_in(layout)  # the job brings modules of these names
+    found: set[str] = set()
+    for path in _sources(layout):
+        found.update(_asked_in(path))
+    return [name for name in HEAVY if name in found and name.partition(".")[0] not in shadows]
+
+
+def ahead(names: Iterable[str]) -> None:
+    """Import libraries. Sets ONE_THREAD in the environment."""
     os.environ.update(ONE_THREAD)
-    shadows = _names_in(layout)
-    for name in _asked(layout):
-        if name.partition(".")[0] in shadows:
-            continue  # the job brings a module of that name
+    for name in names:
         try:
             _import(name)
         except Exception as error:  # whoever imports it for real gets to see that
@@ -82,14 +88,6 @@ def wanted(text: bytes | mmap.mmap) -> list[str]:
         if re.search(_IMPORT.format(name=top).encode(), text, re.MULTILINE) or re.search(words.encode(), text):
             found.append(name)
     return found
-
-
-def _asked(layout: Layout) -> list[str]:
-    """Return the names of the libraries that the files ask for."""
-    asked: set[str] = set()
-    for path in _sources(layout):
-        asked.update(_asked_in(path))
-    return [name for name in HEAVY if name in asked]
 
 
 def _sources(layout: Layout) -> Iterable[Path]:

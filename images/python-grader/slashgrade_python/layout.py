@@ -85,7 +85,8 @@ class Layout:
         for path in (self.partial, self.result):
             _clear_away(path)
         try:
-            self._fill(bytes(RESERVE))
+            with open(os.open(self.partial, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600), "wb") as file:
+                os.posix_fallocate(file.fileno(), 0, RESERVE)
         except OSError as error:  # what writes the result then has to make room
             print(f"{self.partial}: {error.strerror}", file=sys.stderr)
 

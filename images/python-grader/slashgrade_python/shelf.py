@@ -8,11 +8,12 @@ an interpreter without a warm-up would have loaded for it: that was recorded whe
 
 from __future__ import annotations
 
+import contextlib
 import importlib.machinery
 import json
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,21 +35,48 @@ class Shelf:
 
     def put(self, names: Iterable[str]) -> None:
         """Take modules off ``sys.modules`` and their packages."""
-        self._modules = {name: sys.modules[name] for name in names}
-        for name, module in self._modules.items():
+        modules = {name: sys.modules[name] for name in names}
+        parents = {}
+        for name, module in modules.items():
             package, _, attribute = name.rpartition(".")
             parent = sys.modules.get(package)
             if parent is not None and vars(parent).get(attribute) is module:
-                self._parents[name] = parent
-        for name, parent in self._parents.items():
+                parents[name] = parent
+        for name, parent in parents.items():
             delattr(parent, name.rpartition(".")[2])
-        for name in self._modules:
+        for name in modules:
             del sys.modules[name]
+        self._modules |= modules
+        self._parents |= parents
 
     def put_filters(self, package: str, before: list[Any]) -> None:
         """Take the filters of warnings off that were not there ``before`` ``package`` was imported."""
         self._filters[package] = [entry for entry in warnings.filters if entry not in before]
         _set_filters(before)
+
+    def module(self, name: str) -> Any:
+        """Return a module on the shelf, without bringing it back."""
+        return self._modules[name]
+
+    @contextlib.contextmanager
+    def borrowed(self) -> Iterator[None]:
+        """Put back at the end of the block what imports in it have brought back, and forget what else they loaded."""
+        there, shelved = sys.modules.copy(), self._modules.copy()
+        filters, active = self._filters.copy(), list(warnings.filters)
+        try:
+            yield
+        finally:
+            self.put(shelved.keys() & sys.modules.keys())
+            self._modules, self._filters = shelved, filters
+            for name in sys.modules.keys() - there.keys():
+                del sys.modules[name]
+            if warnings.filters != active:
+                _set_filters(active)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the modules that are on the shelf now."""
+        return frozenset(self._modules)
 
     @property
     def packages(self) -> list[str]:
@@ -110,4 +138,5 @@ def closures(path: Path) -> dict[str, list[str]]:
     except OSError:
         return {}
     names = recorded["names"]
-    return {name: [names[number] for number in numbers] for name, numbers in recorded["closures"].items()}
+    sets = [[names[number] for number in numbers] for numbers in recorded["sets"]]
+    return {name: sets[number] for name, number in recorded["closures"].items()}

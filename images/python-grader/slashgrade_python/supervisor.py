@@ -14,17 +14,24 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from slashgrade_python import guard, imports, report, texts, tracebacks
-from slashgrade_python.control import Attendant, Control
+from slashgrade_python.control import Attendant, Control, be_student, with_lowest_number
 from slashgrade_python.layout import Layout
 from slashgrade_python.limits import Limits
+from slashgrade_python.standby import Order, Pair, Standby
+
+if TYPE_CHECKING:
+    from slashgrade_python.shelf import Shelf
 
 STUDENT, TESTER = "ag", "ag-tests"
 #: The import path that the image gives to test and student code; the entrypoint keeps it from the grader itself.
 PATH_VARIABLE = "SLASHGRADE_PYTHONPATH"
 #: HOME of all processes, as test and student code may expect.
 HOME = f"/home/{STUDENT}"
+#: The module that a warm-up has for ``stand_by``; a grading without one does not load it.
+REHEARSAL = "slashgrade_python.rehearsal"
 
 
 def run(started: float, begin: Callable[[], int] | None = None) -> int:
@@ -48,21 +55,77 @@ def run(started: float, begin: Callable[[], int] | None = None) -> int:
     return 0
 
 
-def grade(started: float) -> None:
-    """Grade, and write the result. started: as for ``run``."""
-    layout, limits = Layout(), Limits.from_environment(started=started)
-    tracebacks.CURRENT = texts.from_environment()
+def grade(started: float, pair: Pair | None = None) -> None:
+    """Grade, and write the result. started: as for ``run``. pair: processes that stand by for it."""
+    layout = Layout()
+    order: Order = {"environment": dict(os.environ), "started": started}
     _settle()
     layout.prepare()
-    imports.ahead(layout)
-    gc.freeze()  # a collection in one of the forked processes leaves alone what they share, and so their memory too
-    gc.enable()
-    text = _result_of_tester(layout, limits)
+    order["libraries"] = imports.asked(layout)
+    order["names"] = [sorted(layout.from_tests), sorted(layout.submitted)]
+    if pair is not None and not pair.serves(order["libraries"]):
+        pair.dismiss()
+        pair = None
+    if pair is None:
+        _load(order["libraries"])
+    text = _result_of_tester(layout, order, pair)
     layout.write_result(text or report.encode(report.last_ditch()))
 
 
+def stand_by(shelf: Shelf, *not_for_them: int) -> Pair | None:
+    """Start a tester and a student's process that wait for ``grade``; None if they fail.
+
+    shelf: the libraries that are loaded. not_for_them: descriptors that they must not keep open.
+    """
+    rehearsal = shelf.module(REHEARSAL)
+    one, other = socket.socketpair()
+    with one, other:
+        student = Standby(lambda: rehearsal.as_student(one, shelf), _begin_as_student, (*not_for_them, other.fileno()))
+        tester = Standby(
+            lambda: rehearsal.as_tester(other, shelf),
+            _begin_as_tester,
+            (*not_for_them, one.fileno(), *student.descriptors),
+        )
+    pair = Pair(student, tester, shelf.names)
+    if pair.is_ready():
+        return pair
+    pair.dismiss()
+    return None
+
+
+def _begin_as_student(sock: socket.socket, order: Order) -> None:
+    _carry_out(order)
+    be_student(sock, lambda: _become_student(_layout(order)))
+
+
+def _begin_as_tester(sock: socket.socket, order: Order) -> None:
+    _carry_out(order)
+    _be_tester(_layout(order), order["started"], sock)
+
+
+def _carry_out(order: Order) -> None:
+    """Become in a process that stood by what a fork of the supervisor is."""
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    _settle()
+    _load(order["libraries"])
+
+
+def _layout(order: Order) -> Layout:
+    layout = Layout()
+    layout.from_tests, layout.submitted = map(frozenset, order["names"])
+    return layout
+
+
+def _load(libraries: list[str]) -> None:
+    imports.ahead(libraries)
+    gc.freeze()  # a collection in one of the forked processes leaves alone what they share, and so their memory too
+    gc.enable()
+
+
 def _settle() -> None:
-    """Give this process, and so the others, the surroundings that the image promises to test and student code."""
+    """Give this process, and so those it forks, the surroundings that the image promises to test and student code."""
+    tracebacks.CURRENT = texts.from_environment()
     empty = os.open(os.devnull, os.O_RDONLY)
     os.dup2(empty, 0)
     os.close(empty)
@@ -74,15 +137,19 @@ def _settle() -> None:
     os.environ["HOME"] = HOME
 
 
-def _result_of_tester(layout: Layout, limits: Limits) -> str:
+def _result_of_tester(layout: Layout, order: Order, pair: Pair | None) -> str:
     """Run the tester in a process of its own; return its result, or "" if it ended without one."""
-    ours, theirs = socket.socketpair()
-    child = os.fork()
-    if child == 0:
-        ours.close()
-        _be_tester(layout, limits, Control(theirs))
-    theirs.close()
-    content = Attendant(ours, lambda: _be_student(layout)).attend()
+    # With a pair the libraries are loaded here, but not brought back: a process that is forked after all does that.
+    libraries = order["libraries"] if pair else []
+    # The student's process first: a fork would keep the pipe open at whose end it begins.
+    first = pair.student if pair and pair.student.begin(order) else None
+    child, ours = _tester(layout, order, pair)
+
+    def become_student() -> None:
+        _load(libraries)
+        _become_student(layout)
+
+    content = Attendant(ours, become_student, first).attend()
     os.waitpid(child, 0)
     try:
         json.loads(content)
@@ -91,11 +158,27 @@ def _result_of_tester(layout: Layout, limits: Limits) -> str:
     return content.decode()
 
 
-def _be_tester(layout: Layout, limits: Limits, control: Control) -> None:
+def _tester(layout: Layout, order: Order, pair: Pair | None) -> tuple[int, socket.socket]:
+    """Have the tester begin; return its process number and the socket to it."""
+    if pair and pair.tester.begin(order):
+        return pair.tester.pid, pair.tester.socket
+    ours, theirs = socket.socketpair()
+    child = os.fork()
+    if child == 0:
+        ours.close()
+        _load(order["libraries"])
+        _be_tester(layout, order["started"], theirs)
+    theirs.close()
+    return child, ours
+
+
+def _be_tester(layout: Layout, started: float, sock: socket.socket) -> None:
     """Be the tester until the process ends."""
     try:
         from slashgrade_python import tester
 
+        control = Control(with_lowest_number(sock))
+        limits = Limits.from_environment(started=started)
         result = tester.grade_files(layout, limits, control, lambda: become(TESTER))
         control.result(report.encode(result))
     except BaseException:
@@ -106,7 +189,7 @@ def _be_tester(layout: Layout, limits: Limits, control: Control) -> None:
         os._exit(0)
 
 
-def _be_student(layout: Layout) -> None:
+def _become_student(layout: Layout) -> None:
     """Give a new process the student's rights and place."""
     guard.forget()
     become(STUDENT)

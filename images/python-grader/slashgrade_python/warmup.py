@@ -8,12 +8,10 @@ fault: ``shelf.py`` hides the libraries until they are imported.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import importlib
 import json
 import os
-import signal
 import socket
 import sys
 import time
@@ -59,14 +57,13 @@ def run() -> int:
         guest.sendall(ready)
         line = _line(guest) if ready else b""
     if not line:
-        os.kill(child, signal.SIGKILL)
+        _dismiss(child, ours)
         return 0 if ready else 1
     started = time.monotonic()
     job = json.loads(line)
     given = dict(entry.split("=", 1) for entry in job["env"])
     if job["argv"] != [ENTRYPOINT] or not _is_as_begun(as_entrypoint(given), begun_with):
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        _dismiss(child, ours)
         os.execvpe(job["argv"][0], job["argv"], given)  # noqa: S606 - what the guest asks for
     _take_environment(as_entrypoint(given))
 
@@ -87,13 +84,28 @@ def _be_ready(guard_end: socket.socket, others: tuple[socket.socket, ...]) -> No
     for each in others:
         each.close()
     with guard_end:
-        ready = {"ready": True, "folders": FOLDERS, "names": _load()}
+        kept = _load()
+        pair = supervisor.stand_by(kept, guard_end.fileno())
+        ready = {
+            "ready": True,
+            "folders": FOLDERS,
+            "names": [name for name in kept.packages if name != "slashgrade_python"],
+        }
         guard_end.sendall(json.dumps(ready).encode() + b"\n")
         line = _line(guard_end)
-    if line:
-        job = json.loads(line)
-        _take_environment(job["environment"])
-        supervisor.grade(job["started"])
+    if not line:
+        if pair:
+            pair.dismiss()
+        return
+    job = json.loads(line)
+    _take_environment(job["environment"])
+    supervisor.grade(job["started"], pair)
+
+
+def _dismiss(child: int, sock: socket.socket) -> None:
+    """Have the guard's child end with all it has started: nobody needs it."""
+    sock.close()
+    os.waitpid(child, 0)
 
 
 def _line(sock: socket.socket) -> bytes:
@@ -123,10 +135,10 @@ def as_entrypoint(given: dict[str, str]) -> dict[str, str]:
     return {"PWD": os.getcwd()} | given | made
 
 
-def _load() -> list[str]:
-    """Load everything and put it on the shelf; return the top-level names that a job must not bring a file for."""
+def _load() -> shelf.Shelf:
+    """Load everything and put it on the shelf."""
     os.environ |= imports.ONE_THREAD | {"HOME": HOME}
-    mine: dict[str, list[str]] = {__name__: [], shelf.__name__: []}
+    mine: dict[str, list[str]] = {__name__: [], shelf.__name__: [], supervisor.REHEARSAL: []}
     there = sys.modules.keys() - mine
     recorded = shelf.closures(PLACE / "loads.json") | mine
     importlib.import_module(OWN)
@@ -137,23 +149,11 @@ def _load() -> list[str]:
     kept.put_filters("numpy", filters)
     for name in (PLACE / "warm.txt").read_text(encoding="utf-8").split():
         importlib.import_module(name)
-    _draw()
+    importlib.import_module(supervisor.REHEARSAL).draw(importlib.import_module)
+    importlib.import_module("matplotlib.font_manager")._get_font.cache_clear()  # a fork does that anyway
     kept.put([name for name in sys.modules if name not in there])
     finder: Any = kept
     sys.meta_path.insert(0, finder)
     gc.collect()
     gc.freeze()
-    return [name for name in kept.packages if name != "slashgrade_python"]
-
-
-def _draw() -> None:
-    """Draw a plot: the first one reads fonts and fills caches."""
-    figure: Any = importlib.import_module("matplotlib.figure").Figure()
-    axes = figure.subplots()
-    axes.plot([0, 1], [0, 1])
-    axes.set_title("0123456789.-")
-    agg = importlib.import_module("matplotlib.backends.backend_agg")
-    with open(os.devnull, "wb") as nowhere:
-        agg.FigureCanvasAgg(figure).print_png(nowhere)
-    with contextlib.suppress(AttributeError):  # the fonts' files, which a fork closes anyway
-        importlib.import_module("matplotlib.font_manager")._get_font.cache_clear()
+    return kept

@@ -120,11 +120,16 @@ class Questions(io.TextIOBase):
         return str(self.link.root("read_input", str(prompt)))
 
 
+def printing_to(relay: Relay) -> io.TextIOWrapper:
+    """Return a standard output whose text goes to ``relay``."""
+    relay.text = io.TextIOWrapper(io.BufferedWriter(relay, 8192), encoding="utf-8", errors="surrogateescape")
+    return relay.text
+
+
 def serve(sock: socket.socket) -> None:
     """Serve the tester on ``sock`` until it hangs up; never returns."""
     relay = Relay()
-    out = io.TextIOWrapper(io.BufferedWriter(relay, 8192), encoding="utf-8", errors="surrogateescape")
-    relay.text = out
+    out = printing_to(relay)
     side = StudentSide(relay)
     channel = _OwnChannel(sock)
     link = Link(channel, side, Worker(side))

@@ -1,18 +1,23 @@
 """A stand-in for the runner's guest: runs in the container, and does with a warm-up what the guest does.
 
 Its standard input is the job's files as a tar. Its arguments are the way (``cold``: the entrypoint; ``warm``: a
-warm-up that gets a job; ``eof``: one that gets none) and the job's environment. It prints one line of JSON: what the
-job left, and how much processor time it took from "go" on.
+warm-up that gets a job; ``eof``: one that gets none; ``bereft=WHO``: one that gets a job after some of its processes
+were killed) and the job's environment. It prints one line of JSON: what the job left, and how much processor time it
+took from "go" on.
+
+SPOIL in its environment is what the image's own code has become: ``MODULE:TEXT``, put at the end of a module.
 """
 
 import json
 import os
 import shlex
+import signal
 import socket
 import subprocess
 import sys
 import tarfile
 import time
+from pathlib import Path
 
 ENTRYPOINT = ["/python_autograder/run.sh"]
 WARMUP = shlex.split("/python_autograder/warmup.sh")
@@ -52,8 +57,35 @@ def start(command: list[str], env: dict[str, str], log, descriptor: int | None) 
     )
 
 
+def spoil(module: str, text: str) -> None:
+    """Put ``text`` at the end of a module of the grader's."""
+    folder = Path("/python_autograder/slashgrade_python")
+    with open(folder / f"{module}.py", "a") as file:
+        file.write(text)
+    for compiled in (folder / "__pycache__").glob(f"{module}.*"):
+        compiled.unlink()
+
+
+def children(pid: int) -> list[int]:
+    """Return the child processes of one, the oldest first."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def bereave(guard: int, who: str) -> None:
+    """Kill processes of a warm-up, and wait until they are dead."""
+    (supervisor,) = children(guard)
+    student, tester = children(supervisor)
+    named = {"supervisor": [supervisor], "student": [student], "tester": [tester], "both": [student, tester]}
+    for pid in named[who]:
+        os.kill(pid, signal.SIGKILL)
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            time.sleep(0.01)
+
+
 def main(way: str, *entries: str) -> None:
     """Run a job."""
+    if "SPOIL" in os.environ:
+        spoil(*os.environ.pop("SPOIL").split(":", 1))
     env = environment(list(entries))
     log = open("/tmp/log", "wb")  # noqa: SIM115
     ready, tasks = None, []
@@ -68,8 +100,11 @@ def main(way: str, *entries: str) -> None:
         tasks = [len(os.listdir(f"/proc/{name}/task")) for name in os.listdir("/proc") if name.isdigit()]
     with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as tar:
         tar.extractall("/grade", filter="data")
+    way, _, who = way.partition("=")
+    if way == "bereft":
+        bereave(grader.pid, who)
     begun, before = time.monotonic(), used()
-    if way == "warm":
+    if way in ("warm", "bereft"):
         order = {"argv": ENTRYPOINT, "env": env, "timeout": 30}
         stream.write(json.dumps(order).encode() + b"\n")
         stream.flush()

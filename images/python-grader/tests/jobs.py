@@ -104,9 +104,12 @@ def _tar(content: dict[str, str | bytes | None]) -> bytes:
 GUEST = (Path(__file__).parent / "guest.py").read_text(encoding="utf-8")
 
 
-def run_by_guest(image: str, content: dict[str, str | bytes | None], way: str, *env: str) -> dict[str, Any]:
+def run_by_guest(
+    image: str, content: dict[str, str | bytes | None], way: str, *env: str, spoil: str = ""
+) -> dict[str, Any]:
     """Grade a job in the image under the stand-in for the runner's guest; guest.py tells the ways and what it returns."""
-    command = [*_docker("1g", ""), "--entrypoint=/venv/bin/python", image, "-c", GUEST, way, *env]
+    spoiled = [f"--env=SPOIL={spoil}"] if spoil else []
+    command = [*_docker("1g", ""), *spoiled, "--entrypoint=/venv/bin/python", image, "-c", GUEST, way, *env]
     done = subprocess.run(command, input=_tar(content), capture_output=True, check=False, timeout=90)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     found: dict[str, Any] = json.loads(done.stdout)

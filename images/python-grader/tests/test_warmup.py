@@ -33,9 +33,18 @@ SEEN = """{
     'submodules': [hasattr(urllib, 'parse'), hasattr(xml, 'etree'), hasattr(concurrent, 'futures')],
     'hooks': [repr(sys.excepthook), repr(sys.displayhook), sys.getswitchinterval()], 'main': sorted(vars(__main__)),
     'umasks': time.tzname, 'session': [os.getpgrp() == os.getpid(), os.getsid(0) == os.getpid()],
+    'finders': [repr(entry).partition(' at ')[0] for entry in sys.meta_path if 'helf' not in repr(entry)],
+    'importers': [x for x in sys.path_importer_cache if x[:5] in ('/grad', '/dev/')],
+    'sources': [x for x in linecache.cache if x[:5] in ('/grad', '/dev/')], 'io': repr(io.open),
+    'builtins': [(n, repr(v).partition(' at ')[0]) for n, v in sorted(vars(builtins).items()) if n != '_'],
+    'parents': [os.getppid() != 1, len([n for n in os.listdir('/proc') if n.isdigit()])],
+    'tests': [each.__name__ for case in unittest.TestCase.__subclasses__() for each in case.__subclasses__()
+              if each.__module__ == 'test'] if unittest else '',
 }"""
 IMPORTS = """
-import __main__, concurrent, gc, json, locale, os, resource, signal, sys, time, urllib, warnings, xml
+import __main__, builtins, concurrent, gc, io, json, linecache, locale, os, resource, signal, sys, time, urllib
+import warnings, xml
+unittest = sys.modules.get('unittest')
 """
 
 
@@ -98,12 +107,48 @@ def test_what_it_says_when_it_is_ready(image):
         "json",
         "slashgrade_python",
     }
-    assert found["tasks"] == [1, 1, 1]  # guest.py, the guard and the supervisor, of one thread each
+    # guest.py, the guard, the supervisor, and a tester and a student's process that stand by; of one thread each
+    assert found["tasks"] == [1, 1, 1, 1, 1]
 
 
 def test_no_job_comes(image):
     found = run_by_guest(image, files(), "eof")
     assert (found["status"], found["log"]) == (0, "")
+
+
+STAND_BY = files(
+    student="import numpy\nf = x = numpy.arange(3)\nprint('printed')",
+    ans="import numpy\nx = numpy.arange(3)",
+    test=one_test("Feedback.set_score(Feedback.check_numpy_array_allclose('x', self.ref.x, self.st.x))"),
+)
+
+
+@pytest.mark.parametrize("who", ["student", "tester", "both", "supervisor"])
+def test_killed_processes_are_replaced(image, who):
+    cold, warm = (run_by_guest(image, STAND_BY, way, "SLASHGRADE_SEED=5") for way in ("cold", f"bereft={who}"))
+    assert cold["results"]["score"] == 1
+    assert warm["results"] == cold["results"]
+    assert (warm["status"], warm["log"]) == (0, cold["log"])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "rehearsal:\ndef as_student(sock, shelf): os._exit(0)",
+        "rehearsal:\ndef as_tester(sock, shelf): raise RuntimeError('spoiled')",
+        "rehearsal:\nTEST = TEST.replace('set_score(', 'set_score(0 * ')",
+        "rehearsal:\ndef as_student(sock, shelf): sock.sendall(b'nonsense' * 9)",
+        "rehearsal:\ndef as_student(sock, shelf): import time; time.sleep(1000)\nimport slashgrade_python.standby as s; s.REHEARSAL = 2",
+        "standby:\ndef _do(rehearse, sock, *rest): sock.send(b'\\n' + b'nonsense' * 9); signal.pause()",
+        "standby:\ndef _do(rehearse, sock, *rest): sock.send(b'\\n'); os._exit(0)",
+    ],
+)
+def test_processes_that_fail_or_talk_nonsense_are_replaced(image, spoil):
+    cold = run_by_guest(image, STAND_BY, "cold", "SLASHGRADE_SEED=5")
+    warm = run_by_guest(image, STAND_BY, "warm", "SLASHGRADE_SEED=5", spoil=spoil)
+    assert cold["results"]["score"] == 1
+    assert warm["ready"]["ready"] is True
+    assert (warm["results"], warm["status"]) == (cold["results"], 0)
 
 
 def test_label_names_it(image):

@@ -17,10 +17,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
+
+	"github.com/slashgrade/slashgrade/bench/spread"
 )
 
 // jobWait bounds one grading; one takes a fraction of a second.
@@ -83,8 +83,7 @@ func run(ctx context.Context, b *bench, rounds int) (err error) {
 			ours, theirs, saved = append(ours, graded), append(theirs, bare), append(saved, again)
 		}
 	}
-	show(ours, theirs, saved)
-	return nil
+	return show(ours, theirs, saved)
 }
 
 func (b *bench) writeCourse() error {
@@ -197,32 +196,11 @@ func (w *watch) save(file string) (time.Duration, error) {
 	return time.Since(begin), err
 }
 
-func show(ours, theirs, saved []time.Duration) {
-	ratios := make([]float64, len(ours))
-	for i := range ours {
-		ratios[i] = float64(ours[i]) / float64(theirs[i])
-	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	defer func() { _ = w.Flush() }()
-	_, _ = fmt.Fprintln(w, "ms\tmin\tmedian\tp95\tmax\t")
-	row(w, "slashgrade grade, start to report", milliseconds(ours), "%.0f")
-	row(w, "docker run --rm --network none -v", milliseconds(theirs), "%.0f")
-	row(w, "ratio, pair by pair", ratios, "%.2f")
-	row(w, "slashgrade grade --watch, save to report", milliseconds(saved), "%.0f")
-}
-
-func milliseconds(list []time.Duration) []float64 {
-	out := make([]float64, len(list))
-	for i, d := range list {
-		out[i] = float64(d.Microseconds()) / 1000
-	}
-	return out
-}
-
-func row(w *tabwriter.Writer, name string, values []float64, format string) {
-	slices.Sort(values)
-	at := func(share float64) string {
-		return fmt.Sprintf(format, values[min(len(values)-1, int(share*float64(len(values))))])
-	}
-	_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t\n", name, at(0), at(0.5), at(0.95), at(1))
+func show(ours, theirs, saved []time.Duration) error {
+	table := spread.NewTable(os.Stdout, "ms")
+	table.Row("slashgrade grade, start to report", spread.Milliseconds(ours), "%.0f")
+	table.Row("docker run --rm --network none -v", spread.Milliseconds(theirs), "%.0f")
+	table.Row("ratio, pair by pair", spread.Ratios(ours, theirs), "%.2f")
+	table.Row("slashgrade grade --watch, save to report", spread.Milliseconds(saved), "%.0f")
+	return table.Close()
 }

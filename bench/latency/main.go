@@ -17,11 +17,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
+	"github.com/slashgrade/slashgrade/bench/spread"
 	"github.com/slashgrade/slashgrade/jobspec"
 	"github.com/slashgrade/slashgrade/queue/riverqueue"
 	"github.com/slashgrade/slashgrade/store/dirstore"
@@ -76,8 +75,7 @@ func run(ctx context.Context, b *bench, rounds int) error {
 	if err != nil {
 		return err
 	}
-	show(ours, theirs)
-	return nil
+	return show(ours, theirs)
 }
 
 // startServe runs the program on the folder until the returned function is called.
@@ -201,31 +199,10 @@ func (b *bench) dockerRun(ctx context.Context) (time.Duration, error) {
 	return took, err
 }
 
-func show(ours, theirs []time.Duration) {
-	ratios := make([]float64, len(ours))
-	for i := range ours {
-		ratios[i] = float64(ours[i]) / float64(theirs[i])
-	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	defer func() { _ = w.Flush() }()
-	_, _ = fmt.Fprintln(w, "ms\tmin\tmedian\tp95\tmax\t")
-	row(w, "slashgrade, enqueue to answer", milliseconds(ours), "%.0f")
-	row(w, "docker run --rm --network none -v", milliseconds(theirs), "%.0f")
-	row(w, "ratio, pair by pair", ratios, "%.2f")
-}
-
-func milliseconds(list []time.Duration) []float64 {
-	out := make([]float64, len(list))
-	for i, d := range list {
-		out[i] = float64(d.Microseconds()) / 1000
-	}
-	return out
-}
-
-func row(w *tabwriter.Writer, name string, values []float64, format string) {
-	slices.Sort(values)
-	at := func(share float64) string {
-		return fmt.Sprintf(format, values[min(len(values)-1, int(share*float64(len(values))))])
-	}
-	_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t\n", name, at(0), at(0.5), at(0.95), at(1))
+func show(ours, theirs []time.Duration) error {
+	table := spread.NewTable(os.Stdout, "ms")
+	table.Row("slashgrade, enqueue to answer", spread.Milliseconds(ours), "%.0f")
+	table.Row("docker run --rm --network none -v", spread.Milliseconds(theirs), "%.0f")
+	table.Row("ratio, pair by pair", spread.Ratios(ours, theirs), "%.2f")
+	return table.Close()
 }

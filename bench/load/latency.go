@@ -49,7 +49,7 @@ func (o *options) latency(ctx context.Context) (result *table, err error) {
 	}
 	before := warm.processor()
 	rounds := o.count(0, o.rounds)
-	if err := turns(ctx, sides, rounds); err != nil {
+	if err := turns(ctx, sides, rounds, settle); err != nil {
 		return nil, err
 	}
 	result = latencyTable(sides)
@@ -68,7 +68,7 @@ func bare(once func(context.Context) (time.Duration, error)) func(context.Contex
 	}
 }
 
-func turns(ctx context.Context, sides []*side, rounds int) error {
+func turns(ctx context.Context, sides []*side, rounds int, pause time.Duration) error {
 	for round := range rounds + warmUp {
 		for _, s := range sides {
 			m, err := s.once(ctx)
@@ -78,7 +78,7 @@ func turns(ctx context.Context, sides []*side, rounds int) error {
 			if round >= warmUp {
 				s.taken = append(s.taken, m)
 			}
-			time.Sleep(settle)
+			time.Sleep(pause)
 		}
 	}
 	return nil
@@ -90,7 +90,7 @@ func latencyTable(sides []*side) *table {
 		head:  []string{"ms", "n", "min", "median", "p95", "p99", "max", "to the first median"},
 	}
 	reference := spreadOf(sides[0].taken, func(m *measured) time.Duration { return m.total }).at(0.5)
-	row := func(name string, s spread) {
+	row := func(name string, s durations) {
 		t.add(slices.Concat([]string{name}, s.cells(), []string{ratio(s.at(0.5), reference)})...)
 	}
 	for _, s := range sides {

@@ -7,6 +7,8 @@
 //	go run ./bench/load -scenario burst
 //	go run ./bench/load -scenario growth
 //	go run ./bench/load -scenario idle
+//	go run ./bench/load -scenario fair                       # three courses, one of which floods the queue
+//	go run ./bench/load -scenario warmups                    # a Python question
 //
 // It needs a Docker engine with the image, and `make build`. Each scenario takes less than three minutes on a quiet machine with two
 // processors; none may run beside anything else.
@@ -37,7 +39,7 @@ type options struct {
 }
 
 func main() {
-	scenario := flag.String("scenario", "latency", "latency, capacity, burst, growth or idle")
+	scenario := flag.String("scenario", "latency", "latency, capacity, burst, growth, idle, fair or warmups")
 	o := &options{}
 	flag.StringVar(&o.program, "slashgrade", "bin/slashgrade", "the program, with the guest beside it")
 	flag.StringVar(&o.image, "image", "debian:trixie-slim", "an image with /bin/sh that the engine has")
@@ -45,9 +47,9 @@ func main() {
 	flag.StringVar(&o.queue, "queue", "embedded", "capacity: embedded, or sqs for LocalStack")
 	flag.StringVar(&o.endpoint, "endpoint", "http://127.0.0.1:4566", "LocalStack")
 	flag.IntVar(&o.rounds, "n", 20, "latency: counted rounds, after two that are not")
-	flag.IntVar(&o.jobs, "jobs", 0, "capacity, burst: how many jobs; 0 is 200, of a burst 300")
+	flag.IntVar(&o.jobs, "jobs", 0, "capacity, burst, fair: how many jobs; 0 is 200, of a burst 300, of a flood 150")
 	flag.IntVar(&o.places, "places", 4, "pool.places of the warm runner")
-	flag.StringVar(&o.question, "question", "", "latency, burst: a question's folder below a course instead of the trivial shell job")
+	flag.StringVar(&o.question, "question", "", "latency, burst, warmups: a question's folder below a course, or a .txtar file of the Python grader's, instead of the trivial shell job")
 	flag.StringVar(&o.submission, "submission", "", "with -question: a folder with the student's files")
 	flag.IntVar(&o.results, "results", 0, "latency, burst: bytes of output in the trivial job's results; 0 is none")
 	flag.BoolVar(&o.quick, "quick", false, "few and small jobs, to see that the program works")
@@ -80,7 +82,7 @@ func (o *options) readWorkers(text string) error {
 func (o *options) run(ctx context.Context, scenario string) error {
 	scenarios := map[string]func(*options, context.Context) (*table, error){
 		"latency": (*options).latency, "capacity": (*options).capacity, "burst": (*options).burst,
-		"growth": (*options).growth, "idle": (*options).idle,
+		"growth": (*options).growth, "idle": (*options).idle, "warmups": (*options).warmups, "fair": (*options).fair,
 	}
 	measure, ok := scenarios[scenario]
 	if !ok {

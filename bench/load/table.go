@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/slashgrade/slashgrade/bench/spread"
 )
 
 // table is one scenario's result.
@@ -42,23 +44,13 @@ func (t *table) write(w io.Writer, machine string) error {
 	return out.Flush()
 }
 
-// spread is a sorted list of measurements.
-type spread []time.Duration
+// durations are measurements.
+type durations []time.Duration
 
-func newSpread(list []time.Duration) spread {
-	return slices.Sorted(slices.Values(list))
-}
+func (d durations) at(share float64) time.Duration { return spread.At(d, share) }
 
-// at is the measurement below which the share of all lies, by the nearest rank.
-func (s spread) at(share float64) time.Duration {
-	if len(s) == 0 {
-		return 0
-	}
-	return s[min(len(s)-1, int(share*float64(len(s))))]
-}
-
-func (s spread) cells() []string {
-	return []string{fmt.Sprint(len(s)), ms(s.at(0)), ms(s.at(0.5)), ms(s.at(0.95)), ms(s.at(0.99)), ms(s.at(1))}
+func (d durations) cells() []string {
+	return []string{fmt.Sprint(len(d)), ms(d.at(0)), ms(d.at(0.5)), ms(d.at(0.95)), ms(d.at(0.99)), ms(d.at(1))}
 }
 
 func ms(d time.Duration) string {

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/rogpeppe/go-internal/txtar"
+
 	"github.com/slashgrade/slashgrade/jobspec"
 	"github.com/slashgrade/slashgrade/queue/riverqueue"
 )
@@ -31,6 +33,7 @@ const (
 type work struct {
 	image      string
 	entrypoint []string
+	env        map[string]*string
 	archive    []byte
 }
 
@@ -44,6 +47,9 @@ func (o *options) trivial(files map[string][]byte) (*work, error) {
 func (o *options) work() (*work, error) {
 	if o.question == "" {
 		return o.grown(size{results: o.results})
+	}
+	if filepath.Ext(o.question) == ".txtar" {
+		return readJob(o.question)
 	}
 	course, dir := filepath.Dir(o.question), filepath.Base(o.question)
 	for {
@@ -73,6 +79,23 @@ func (o *options) work() (*work, error) {
 	return &work{image: question.Options.Image, entrypoint: question.Options.Entrypoint, archive: archive.Bytes()}, err
 }
 
+// pythonGrader is the image of jobs in one file.
+const pythonGrader = "slashgrade/python-grader:dev"
+
+// readJob reads a job of the Python grader, as bench/python-grader has them: the files of /grade in one.
+func readJob(name string) (*work, error) {
+	archive, err := txtar.ParseFile(name)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{}
+	for _, file := range archive.Files {
+		files[file.Name] = file.Data
+	}
+	packed, err := pack("", files)
+	return &work{image: pythonGrader, archive: packed}, err
+}
+
 func pack(script string, files map[string][]byte) ([]byte, error) {
 	var out bytes.Buffer
 	zipped, _ := gzip.NewWriterLevel(&out, gzip.BestSpeed) // fails for a wrong level only
@@ -84,8 +107,10 @@ func pack(script string, files map[string][]byte) ([]byte, error) {
 		}
 		return err
 	}
-	if err := add("tests/run.sh", []byte(script)); err != nil {
-		return nil, err
+	if script != "" {
+		if err := add("tests/run.sh", []byte(script)); err != nil {
+			return nil, err
+		}
 	}
 	for name, content := range files {
 		if err := add(name, content); err != nil {
@@ -106,7 +131,7 @@ func noise(bytes int) []byte {
 // insert stores the archive and puts the job on the queue.
 func (s *server) insert(ctx context.Context, w *work) (id string, begin time.Time, err error) {
 	id = riverqueue.NewID()
-	job := &jobspec.Job{ID: id, Image: w.image, Entrypoint: w.entrypoint, Timeout: jobLimit, Files: jobspec.Location{Root: "job_" + id}}
+	job := &jobspec.Job{ID: id, Image: w.image, Entrypoint: w.entrypoint, Environment: w.env, Timeout: jobLimit, Files: jobspec.Location{Root: "job_" + id}}
 	if err := s.files.Put(ctx, job.Files, jobspec.ArchiveName, bytes.NewReader(w.archive)); err != nil {
 		return "", begin, err
 	}
@@ -117,6 +142,7 @@ func (s *server) insert(ctx context.Context, w *work) (id string, begin time.Tim
 
 // measured is one job from enqueue to answer.
 type measured struct {
+	id    string
 	total time.Duration
 	// own is what the queue waited and the grader ran: no doing of the runner's.
 	own time.Duration
@@ -150,7 +176,7 @@ func measure(record *riverqueue.Record, begin time.Time) (*measured, error) {
 	times := record.Report.Timestamps
 	waited := max(0, times.ReceivedAt.Sub(begin))
 	return &measured{
-		total: record.GradedAt.Sub(begin), own: waited + times.FinishedAt.Sub(times.StartedAt),
+		id: record.Job.ID, total: record.GradedAt.Sub(begin), own: waited + times.FinishedAt.Sub(times.StartedAt),
 		waited: waited, received: times.ReceivedAt, graded: record.GradedAt,
 	}, nil
 }
@@ -205,12 +231,12 @@ func span(all []*measured) time.Duration {
 	return last.Sub(first)
 }
 
-func spreadOf(all []*measured, of func(*measured) time.Duration) spread {
-	list := make([]time.Duration, len(all))
+func spreadOf(all []*measured, of func(*measured) time.Duration) durations {
+	list := make(durations, len(all))
 	for i, m := range all {
 		list[i] = of(m)
 	}
-	return newSpread(list)
+	return list
 }
 
 // perSecond is a rate.

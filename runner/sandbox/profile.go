@@ -173,11 +173,16 @@ type Rlimit struct {
 	Max  int64
 }
 
+// lockedBytes is what a process may keep from being swapped out: the kernel's default before 5.16, so that no engine's own limit is below it.
+// That may be none: programs that load BPF programs, as runc does with cgroups v2, lift their own, which containers inherit.
+const lockedBytes = 64 << 10
+
 // Rlimits lists the limits of each process.
 func (p *Profile) Rlimits() []Rlimit {
 	return []Rlimit{
 		{"core", 0}, // a core dump is written by the host's kernel, where the host says
 		{"fsize", p.FileBytes},
+		{"memlock", lockedBytes},
 		{"msgqueue", p.QueueBytes},
 		{"nofile", p.OpenFiles},
 		{"sigpending", p.Signals},

@@ -15,6 +15,7 @@ func limitTrials() trials {
 		"file size":      fileSize,
 		"entries":        scratchEntries,
 		"core dumps":     coreDumps,
+		"locked memory":  lockedMemory,
 		"System V":       systemV,
 		"POSIX queues":   posixQueues,
 		"signals":        pendingSignals,
@@ -143,6 +144,15 @@ perl -e 'kill "QUIT", $$; sleep 5'; perl -e 'kill "SEGV", $$; sleep 5'
 echo more=$(ls | grep -c core)
 `)
 	t.want(run, map[string]string{"soft": "0 hard=0", "status": "134", "left": "0", "more": "0"})
+}
+
+// lockedMemory cannot be swapped out, which harms other containers; what an engine allows differs with how it was started.
+func lockedMemory(t *trial) {
+	run := t.run(`
+echo soft=$(ulimit -l) hard=$(ulimit -H -l)
+ulimit -l 128 2>/dev/null && echo raised=yes || echo raised=no
+`)
+	t.want(run, map[string]string{"soft": "64 hard=64", "raised": "no"})
 }
 
 // systemV objects live as long as their namespace, so a job could fill it with what no process holds.

@@ -34,6 +34,9 @@ func makeDevices() error {
 	links := map[string]string{
 		"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2",
 	}
+	if _, err := os.Stat("/proc/kcore"); err == nil { // a kernel may have none
+		links["core"] = "/proc/kcore"
+	}
 	for name, to := range links {
 		if err := os.Symlink(to, "/dev/"+name); err != nil {
 			return err

@@ -21,8 +21,8 @@ const instructionSize = 8
 // bound sets the limits of what runs here. Go's own function is used, which then leaves them alone at exec.
 func bound(limits []specs.POSIXRlimit) error {
 	numbers := map[string]int{
-		"RLIMIT_CORE": unix.RLIMIT_CORE, "RLIMIT_FSIZE": unix.RLIMIT_FSIZE, "RLIMIT_MSGQUEUE": unix.RLIMIT_MSGQUEUE,
-		"RLIMIT_NOFILE": unix.RLIMIT_NOFILE, "RLIMIT_SIGPENDING": unix.RLIMIT_SIGPENDING,
+		"RLIMIT_CORE": unix.RLIMIT_CORE, "RLIMIT_FSIZE": unix.RLIMIT_FSIZE, "RLIMIT_MEMLOCK": unix.RLIMIT_MEMLOCK,
+		"RLIMIT_MSGQUEUE": unix.RLIMIT_MSGQUEUE, "RLIMIT_NOFILE": unix.RLIMIT_NOFILE, "RLIMIT_SIGPENDING": unix.RLIMIT_SIGPENDING,
 	}
 	for _, limit := range limits {
 		number, ok := numbers[limit.Type]

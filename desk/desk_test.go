@@ -2,7 +2,6 @@ package desk_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -13,10 +12,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/slashgrade/slashgrade/desk"
-	"github.com/slashgrade/slashgrade/internal/testenv"
+	"github.com/slashgrade/slashgrade/internal/testengine"
 	"github.com/slashgrade/slashgrade/jobspec"
 	"github.com/slashgrade/slashgrade/runner"
-	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
 )
 
 const (
@@ -27,20 +25,7 @@ const (
 // newDesk is a desk on the real engine. What it leaves there at the end fails the test.
 func newDesk(t *testing.T) *desk.Desk {
 	t.Helper()
-	testenv.NeedsDocker(t)
-	id := "desk-test-" + strings.ToLower(filepath.Base(t.TempDir())) + strings.ReplaceAll(t.Name(), "/", "-")
-	engine, err := dockerengine.New(t.Context(), dockerengine.NewGuestFiles(testenv.Guest(t)), &dockerengine.Options{
-		Pull: dockerengine.PullPolicy{When: dockerengine.PullMissing},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if left, err := engine.Sweep(context.WithoutCancel(t.Context()), id); left != 0 || err != nil {
-			t.Errorf("%d containers were left, %v", left, err)
-		}
-		_ = engine.Close()
-	})
+	engine, id := testengine.New(t)
 	return desk.New(engine, &runner.Options{ID: id, Version: "test"})
 }
 

@@ -15,10 +15,9 @@ import (
 
 	"github.com/slashgrade/slashgrade/desk"
 	"github.com/slashgrade/slashgrade/gradertest"
-	"github.com/slashgrade/slashgrade/internal/testenv"
+	"github.com/slashgrade/slashgrade/internal/testengine"
 	"github.com/slashgrade/slashgrade/runner"
 	"github.com/slashgrade/slashgrade/runner/sandbox"
-	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
 )
 
 // counting is a real engine that counts the containers it starts.
@@ -35,20 +34,7 @@ func (c *counting) Start(ctx context.Context, spec *sandbox.Spec) (sandbox.Conta
 // newSuite is a suite on the real engine with a cache of its own. What it leaves in the engine fails the test.
 func newSuite(t *testing.T) (*gradertest.Suite, *counting) {
 	t.Helper()
-	testenv.NeedsDocker(t)
-	id := "grader-test-" + filepath.Base(filepath.Dir(t.TempDir()))
-	docker, err := dockerengine.New(t.Context(), dockerengine.NewGuestFiles(testenv.Guest(t)), &dockerengine.Options{
-		Pull: dockerengine.PullPolicy{When: dockerengine.PullMissing},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if left, err := docker.Sweep(context.WithoutCancel(t.Context()), id); left != 0 || err != nil {
-			t.Errorf("%d containers were left, %v", left, err)
-		}
-		_ = docker.Close()
-	})
+	docker, id := testengine.New(t)
 	engine := &counting{Engine: docker}
 	return &gradertest.Suite{
 		Grader: desk.New(engine, &runner.Options{ID: id, Version: "test"}), Images: engine, Parallel: 4,

@@ -2,7 +2,6 @@ package regrading_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,11 +12,11 @@ import (
 
 	"github.com/slashgrade/slashgrade/desk"
 	"github.com/slashgrade/slashgrade/internal/awstest"
+	"github.com/slashgrade/slashgrade/internal/testengine"
 	"github.com/slashgrade/slashgrade/internal/testenv"
 	"github.com/slashgrade/slashgrade/jobspec"
 	"github.com/slashgrade/slashgrade/regrading"
 	"github.com/slashgrade/slashgrade/runner"
-	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
 	"github.com/slashgrade/slashgrade/store"
 	"github.com/slashgrade/slashgrade/store/s3store"
 )
@@ -25,20 +24,7 @@ import (
 // newDesk is a desk on the real engine. What it leaves there at the end fails the test.
 func newDesk(t *testing.T) *desk.Desk {
 	t.Helper()
-	testenv.NeedsDocker(t)
-	id := "regrading-test-" + filepath.Base(filepath.Dir(t.TempDir()))
-	engine, err := dockerengine.New(t.Context(), dockerengine.NewGuestFiles(testenv.Guest(t)), &dockerengine.Options{
-		Pull: dockerengine.PullPolicy{When: dockerengine.PullMissing},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if left, err := engine.Sweep(context.WithoutCancel(t.Context()), id); left != 0 || err != nil {
-			t.Errorf("%d containers were left, %v", left, err)
-		}
-		_ = engine.Close()
-	})
+	engine, id := testengine.New(t)
 	return desk.New(engine, &runner.Options{ID: id, Version: "test"})
 }
 

@@ -13,11 +13,11 @@ row='%-11s %-8s %-14s %6s %7s %7s %10s %8s'
 table=$(printf "$row" engine runtime profile cases passed failed "not tried" seconds)
 failures=()
 
-# wanted NAME tells whether the arguments choose the combination.
+# wanted NAME tells whether the arguments choose the combination, or one of those that begin so.
 wanted() {
 	if ((${#chosen[@]} == 0)); then return; fi
 	local one
-	for one in "${chosen[@]}"; do if [[ "$1" == "$one"* ]]; then return; fi; done
+	for one in "${chosen[@]}"; do if [[ "$1" == "$one"* || "$one" == "$1"* ]]; then return; fi; done
 	return 1
 }
 

@@ -44,6 +44,12 @@ func TestHandOver(t *testing.T) {
 			}
 			_ = end.Close()
 		}, errLeft},
+		"talks and reads nothing": {func(t *testing.T, end *os.File) {
+			t.Helper()
+			if _, err := end.WriteString("more"); err != nil {
+				t.Error(err)
+			}
+		}, errTalks},
 		"ends before": {func(_ *testing.T, end *os.File) { _ = end.Close() }, errLeft},
 	} {
 		t.Run(name, func(t *testing.T) {

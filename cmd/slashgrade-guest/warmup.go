@@ -38,8 +38,9 @@ type warmup struct {
 	settled  chan struct{} // closed when it is ready or has failed; the fields below are written before
 	failed   error
 	loaded   loaded
-	watched  chan struct{} // closed when watch has ended; the field below is written before
+	watched  chan struct{} // closed when watch has ended; the fields below are written before
 	unheard  bool          // it closed its end without reading all that was written to it
+	talked   bool          // it wrote more than its line
 }
 
 // announcement is the line of JSON that a warm-up writes when it is ready.
@@ -105,9 +106,9 @@ func (w *warmup) getReady(order *launchOrder) error {
 func (w *warmup) watch() error {
 	defer close(w.watched)
 	n, err := w.launcher.warmup.Read(make([]byte, 1))
-	w.unheard = errors.Is(err, syscall.ECONNRESET)
+	w.unheard, w.talked = errors.Is(err, syscall.ECONNRESET), n > 0
 	switch {
-	case n > 0:
+	case w.talked:
 		return errTalks
 	case errors.Is(err, io.EOF), w.unheard:
 		return errLeft
@@ -141,6 +142,8 @@ func (w *warmup) handOver(launch *launchOrder, limit time.Duration) error {
 	}
 	for w.unread() > 0 {
 		switch {
+		case w.hasTalked():
+			return errTalks
 		case hasEnded(w.launcher.process):
 			return errLeft
 		case time.Now().After(deadline):
@@ -153,6 +156,16 @@ func (w *warmup) handOver(launch *launchOrder, limit time.Duration) error {
 	}
 	_ = socket.Close()
 	return nil
+}
+
+// hasTalked says whether the process wrote something before it read its line.
+func (w *warmup) hasTalked() bool {
+	select {
+	case <-w.watched:
+		return w.talked
+	default:
+		return false
+	}
 }
 
 // leftUnread says whether the process closed its end before it had read its line, after which nothing counts as unread any more. The

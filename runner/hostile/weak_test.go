@@ -31,6 +31,9 @@ func weakenings(canary string) []weakening {
 		{what: "no filter of system calls", noticed: "escape/calls-for-programs-in-the-kernel", ask: func(_, host map[string]any) {
 			host["SecurityOpt"] = []string{"no-new-privileges", "seccomp=unconfined"}
 		}},
+		{what: "a disk that is taken without writing", noticed: "process/allocates-the-root", ask: func(_, host map[string]any) {
+			host["SecurityOpt"] = []string{"no-new-privileges", "seccomp=unconfined"}
+		}},
 		{what: "new privileges", noticed: "escape/set-uid-program", ask: func(_, host map[string]any) {
 			host["SecurityOpt"] = slices.DeleteFunc(texts(host["SecurityOpt"]), func(option string) bool { return option == "no-new-privileges" })
 		}},

@@ -4,8 +4,8 @@ import _ "embed"
 
 //go:generate go test -run TestSeccompIsCurrent -update .
 
-// seccompJSON is the container engines' own default profile without the system calls that deniedSyscalls in seccomp_linux_test.go
-// lists. It is a file because the list that it is made from exists on Linux only, while this program also builds elsewhere.
+// seccompJSON is the container engines' own default profile without what deniedSyscalls and restrictedSyscalls in seccomp_linux_test.go
+// list. It is a file because the list that it is made from exists on Linux only, while this program also builds elsewhere.
 //
 //go:embed seccomp.json
 var seccompJSON string

@@ -15,7 +15,7 @@ our %numbers = (
 	fanotify_init => [300, 262], lookup_dcookie => [212, 18], syslog => [103, 116], vhangup => [153, 58], mbind => [237, 235],
 	set_mempolicy => [238, 237], move_pages => [279, 239], migrate_pages => [256, 238], setdomainname => [171, 162],
 	clock_settime => [227, 112], personality => [135, 92], mlock => [149, 228], landlock_create_ruleset => [444, 444],
-	memfd_create => [319, 279], execveat => [322, 281], nfsservctl => [180, 42], clock_adjtime => [305, 266], pidfd_getfd => [438, 438],
+	memfd_create => [319, 279], fallocate => [285, 47], execveat => [322, 281], nfsservctl => [180, 42], clock_adjtime => [305, 266], pidfd_getfd => [438, 438],
 );
 
 # number gives a call's number on this machine.

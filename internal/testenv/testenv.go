@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 )
@@ -66,6 +67,15 @@ func NeedsRoot(tb testing.TB, programs ...string) {
 		if _, err := exec.LookPath(program); err != nil {
 			missing(tb, program, "apt-get install iproute2 nftables iptables perl", err.Error())
 		}
+	}
+}
+
+// NeedsIPv6 skips the test on a machine whose kernel has no IPv6, in CI as well: there is nothing to be reached by it there.
+func NeedsIPv6(tb testing.TB) {
+	tb.Helper()
+	off, err := os.ReadFile("/proc/sys/net/ipv6/conf/all/disable_ipv6")
+	if err != nil || strings.TrimSpace(string(off)) != "0" {
+		tb.Skip("this machine has no IPv6 that a container could use")
 	}
 }
 

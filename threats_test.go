@@ -3,7 +3,11 @@ package slashgrade_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/slashgrade/slashgrade/runner/sandbox/firewall"
 )
 
 // Every case that the threat model's tables name is there, and every group has cases.
@@ -23,5 +27,17 @@ func TestThreatModelNamesCases(t *testing.T) {
 				t.Errorf("the threat %q names the group %s, which has no cases (%v)", row[0], group, err)
 			}
 		}
+	}
+}
+
+// The threat model lists the networks that a guarded one keeps jobs from.
+func TestThreatModelNamesClosedNetworks(t *testing.T) {
+	text, err := os.ReadFile("docs/threat-model.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`\d+\.\d+\.\d+\.\d+/\d+`).FindAllString(string(text), -1)
+	if diff := cmp.Diff(firewall.Closed(), named); diff != "" {
+		t.Errorf("docs/threat-model.md does not list what package firewall closes (-want +got):\n%s", diff)
 	}
 }

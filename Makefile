@@ -62,7 +62,7 @@ sbom: build
 # Run the sandbox's conformance suite in gVisor; docs/operating.md lists what does not hold there, and fails here.
 test-gvisor: engine build
 	@scripts/gvisor.sh
-	SLASHGRADE_TEST_RUNTIME=runsc go test -count=1 -timeout 30m -run TestRuntime ./runner/sandbox/dockerengine
+	SLASHGRADE_TEST_RUNTIME=runsc go test -count=1 -timeout 30m -run TestConformance ./runner/sandbox/dockerengine
 
 # Run the sandbox's conformance suite on Podman's service; docs/operating.md lists what does not hold there, and fails here.
 test-podman: engine build

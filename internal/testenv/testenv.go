@@ -79,18 +79,6 @@ func NeedsIPv6(tb testing.TB) {
 	}
 }
 
-// Runtime is the engine's runtime that SLASHGRADE_TEST_RUNTIME names, in which a suite runs once more. Without it the test has nothing to do,
-// in CI neither: those runs are targets of their own.
-func Runtime(tb testing.TB) string {
-	tb.Helper()
-	runtime := os.Getenv("SLASHGRADE_TEST_RUNTIME")
-	if runtime == "" {
-		tb.Skip("no SLASHGRADE_TEST_RUNTIME: `make test-gvisor` runs this")
-	}
-	NeedsDocker(tb)
-	return runtime
-}
-
 func missing(tb testing.TB, what, command, found string) {
 	tb.Helper()
 	if os.Getenv("CI") != "" {

@@ -2,6 +2,7 @@ package dockerengine_test
 
 import (
 	"crypto/rand"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -31,12 +32,15 @@ func newEngine(t *testing.T, pull dockerengine.PullPolicy) *dockerengine.Engine 
 	return engine
 }
 
+// TestConformance runs the suite in the runtime of the engine that SLASHGRADE_TEST_RUNTIME names, else in its default one.
 func TestConformance(t *testing.T) {
+	runtime := os.Getenv("SLASHGRADE_TEST_RUNTIME")
+	runner := "conformance" + runtime
 	engine := newEngine(t, dockerengine.PullPolicy{When: dockerengine.PullMissing})
-	if err := engine.PrepareNetwork(t.Context(), "conformance", &dockerengine.NetworkOptions{Mode: dockerengine.NetworkOpen}); err != nil {
+	if err := engine.PrepareNetwork(t.Context(), runner, &dockerengine.NetworkOptions{Mode: dockerengine.NetworkOpen}); err != nil {
 		t.Fatal(err)
 	}
-	sandboxtest.Run(t, &sandboxtest.Bench{Engine: engine, Runner: "conformance", Build: build, Kill: kill})
+	sandboxtest.Run(t, &sandboxtest.Bench{Engine: sandboxtest.WithRuntime(engine, runtime), Runner: runner, Build: build, Kill: kill})
 }
 
 // docker runs the command line client, as an operator does, and returns what it prints.

@@ -44,7 +44,7 @@ type runtimeEngine struct {
 	runtime string
 }
 
-// WithRuntime is the engine with all its containers in a runtime, for example runsc.
+// WithRuntime is the engine with all its containers in a runtime, for example runsc; "" is the profile's, as without this.
 func WithRuntime(engine sandbox.Engine, runtime string) sandbox.Engine {
 	return &runtimeEngine{Engine: engine, runtime: runtime}
 }

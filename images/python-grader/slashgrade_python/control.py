@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from slashgrade_python import worker
-from slashgrade_python.standby import Standby
+from slashgrade_python.standby import Standby, at_depth, with_lowest_number
 from slashgrade_python.wire import Channel, Closed
 
 #: The most student processes of one grading: one, and another after each test that hung.
@@ -132,19 +132,12 @@ class Attendant:
         return f"exit status {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
 
 
-def with_lowest_number(sock: socket.socket) -> socket.socket:
-    """Return ``sock`` as the lowest descriptor that is free: programs see the same ones however it came about."""
-    lowest = sock.dup()
-    sock.close()
-    return lowest
-
-
 def be_student(sock: socket.socket, become_student: Callable[[], None]) -> None:
     """Be a student's process until it ends."""
     try:
         os.setsid()
         become_student()
-        worker.serve(with_lowest_number(sock))
+        at_depth(lambda: worker.serve(with_lowest_number(sock)))
     except BaseException:
         traceback.print_exc()
     finally:

@@ -17,12 +17,15 @@ import sys
 import traceback
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 #: What an order says, by name; plain JSON.
 Order = dict[str, Any]
 #: The most seconds that a rehearsal may take. It takes some tenths on a busy machine.
 REHEARSAL = 10.0
+#: Frames below a program's own, whichever way its process came about: how deep it can recurse shows that.
+DEPTH = 32
 
 
 class Standby:
@@ -132,3 +135,26 @@ class Pair:
         """End both."""
         self.tester.dismiss()
         self.student.dismiss()
+
+
+def with_lowest_number(sock: socket.socket) -> socket.socket:
+    """Return ``sock`` as the lowest descriptor that is free: programs see the same ones however it came about."""
+    lowest = sock.dup()
+    sock.close()
+    return lowest
+
+
+def at_depth(work: Callable[[], None]) -> None:
+    """Do ``work`` with DEPTH frames below it."""
+    frame: FrameType | None = sys._getframe()
+    depth = 0
+    while frame is not None:
+        frame, depth = frame.f_back, depth + 1
+    _deeper(DEPTH - depth, work)
+
+
+def _deeper(frames: int, work: Callable[[], None]) -> None:
+    if frames > 0:
+        _deeper(frames - 1, work)
+    else:
+        work()

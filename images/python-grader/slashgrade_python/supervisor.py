@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slashgrade_python import guard, imports, report, texts, tracebacks
-from slashgrade_python.control import Attendant, Control, be_student, with_lowest_number
+from slashgrade_python.control import Attendant, Control, be_student
 from slashgrade_python.layout import Layout
 from slashgrade_python.limits import Limits
-from slashgrade_python.standby import Order, Pair, Standby
+from slashgrade_python.standby import Order, Pair, Standby, at_depth, with_lowest_number
 
 if TYPE_CHECKING:
     from slashgrade_python.shelf import Shelf
@@ -175,18 +175,21 @@ def _tester(layout: Layout, order: Order, pair: Pair | None) -> tuple[int, socke
 def _be_tester(layout: Layout, started: float, sock: socket.socket) -> None:
     """Be the tester until the process ends."""
     try:
-        from slashgrade_python import tester
-
-        control = Control(with_lowest_number(sock))
-        limits = Limits.from_environment(started=started)
-        result = tester.grade_files(layout, limits, control, lambda: become(TESTER))
-        control.result(report.encode(result))
+        at_depth(lambda: _grade(layout, started, Control(with_lowest_number(sock))))
     except BaseException:
         traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+
+
+def _grade(layout: Layout, started: float, control: Control) -> None:
+    from slashgrade_python import tester
+
+    limits = Limits.from_environment(started=started)
+    result = tester.grade_files(layout, limits, control, lambda: become(TESTER))
+    control.result(report.encode(result))
 
 
 def _become_student(layout: Layout) -> None:

@@ -19,7 +19,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from slashgrade_python import guard, imports, shelf, supervisor
+from slashgrade_python import guard, imports, pages, shelf, supervisor
 from slashgrade_python.supervisor import HOME, PATH_VARIABLE
 
 #: Set where this process is to wait for its job.
@@ -138,12 +138,26 @@ def as_entrypoint(given: dict[str, str]) -> dict[str, str]:
 def _load() -> shelf.Shelf:
     """Load everything and put it on the shelf."""
     os.environ |= imports.ONE_THREAD | {"HOME": HOME}
-    mine: dict[str, list[str]] = {__name__: [], shelf.__name__: [], supervisor.REHEARSAL: []}
+    mine: dict[str, list[str]] = {name: [] for name in (__name__, shelf.__name__, pages.__name__, supervisor.REHEARSAL)}
     there = sys.modules.keys() - mine
+    held = pages.arenas()
     recorded = shelf.closures(PLACE / "loads.json") | mine
     importlib.import_module(OWN)
     recorded[OWN] = [name for name in sys.modules if name not in there | mine.keys()]
     kept = shelf.Shelf(recorded)
+    _import(kept)
+    del held
+    gc.collect()
+    pages.gather()
+    kept.put([name for name in sys.modules if name not in there])
+    finder: Any = kept
+    sys.meta_path.insert(0, finder)
+    gc.freeze()
+    return kept
+
+
+def _import(kept: shelf.Shelf) -> None:
+    """Import the libraries, and draw a plot: the first one loads more."""
     filters = list(warnings.filters)
     importlib.import_module("numpy")
     kept.put_filters("numpy", filters)
@@ -151,9 +165,3 @@ def _load() -> shelf.Shelf:
         importlib.import_module(name)
     importlib.import_module(supervisor.REHEARSAL).draw(importlib.import_module)
     importlib.import_module("matplotlib.font_manager")._get_font.cache_clear()  # a fork does that anyway
-    kept.put([name for name in sys.modules if name not in there])
-    finder: Any = kept
-    sys.meta_path.insert(0, finder)
-    gc.collect()
-    gc.freeze()
-    return kept

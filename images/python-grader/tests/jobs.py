@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,32 +85,115 @@ def one_test(body: str, base: str = "PLTestCase", attributes: str = "") -> str:
     return HEAD + "\n".join(lines) + "\n"
 
 
-def _tar(content: dict[str, str | bytes | None]) -> bytes:
+def _tar(*contents: Mapping[str, str | bytes | None]) -> bytes:
+    """Return a tar of a job, or of several below folders of their numbers."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
-        for folder in ("student", "tests", "data", "serverFilesCourse", "shared"):
-            entry = tarfile.TarInfo(folder)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
-            tar.addfile(entry)
-        for path, text in content.items():
-            if path.endswith("/"):
-                continue
-            data = text.encode() if isinstance(text, str) else text
-            entry = tarfile.TarInfo(path)
-            entry.size, entry.mode = len(data), 0o644
-            tar.addfile(entry, io.BytesIO(data))
+        for number, content in enumerate(contents):
+            _add(tar, f"{number}/" if len(contents) > 1 else "", content)
     return out.getvalue()
+
+
+def _add(tar: tarfile.TarFile, prefix: str, content: Mapping[str, str | bytes | None]) -> None:
+    for folder in ("student", "tests", "data", "serverFilesCourse", "shared"):
+        entry = tarfile.TarInfo(prefix + folder)
+        entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+        tar.addfile(entry)
+    for path, text in content.items():
+        if path.endswith("/"):
+            continue
+        data = text.encode() if isinstance(text, str) else text or b""
+        entry = tarfile.TarInfo(prefix + path)
+        entry.size, entry.mode = len(data), 0o644
+        tar.addfile(entry, io.BytesIO(data))
+
+
+EXAMPLES = Path(__file__).parent.parent / "examplejobs" / "jobs"
+
+
+@dataclass
+class Example:
+    """An example job; the Go test beside it tells the format of its file."""
+
+    files: dict[str, bytes]
+    #: Seconds.
+    timeout: float
+    #: Variables as ``KEY=value``.
+    environment: list[str]
+    #: Whether it needs a container of its own, with little memory.
+    is_small: bool
+
+
+def example(name: str) -> Example:
+    """Return the example job of a name."""
+    parts: dict[str, str] = {}
+    part = None
+    for line in (EXAMPLES / f"{name}.txtar").read_text(encoding="utf-8").splitlines(keepends=True):
+        if line.startswith("-- ") and line.endswith(" --\n"):
+            part = line[3:-4]
+            parts[part] = ""
+        elif part:
+            parts[part] += line
+    settings = json.loads(parts.get("job.json", "{}"))
+    timeout = settings.get("timeout", 20)
+    env = {"SLASHGRADE_TIMEOUT_SECONDS": timeout} | settings.get("environment", {})
+    return Example(
+        files={path.removesuffix(QUOTED): _content(path, text) for path, text in parts.items() if "/" in path},
+        timeout=timeout,
+        environment=[f"{key}={value}" for key, value in env.items() if value is not None],
+        is_small="memory_mib" in settings,
+    )
+
+
+#: Ends the name of a part that is written as Go's string literals, one a line.
+QUOTED = " (quoted)"
+
+
+def _content(path: str, text: str) -> bytes:
+    if not path.endswith(QUOTED):
+        return text.encode()
+    literals = "".join(line.strip()[1:-1] for line in text.splitlines())
+    return literals.encode().decode("unicode_escape").encode("latin-1")
+
+
+MANY_GUEST = (Path(__file__).parent / "manyguest.py").read_text(encoding="utf-8")
+
+
+def run_many(image: str, examples: list[Example]) -> list[list[dict[str, Any]]]:
+    """Grade jobs in one container, each cold and warmed, with one seed; manyguest.py tells what it returns."""
+    jobs = [{"env": ["SLASHGRADE_SEED=5", *each.environment], "timeout": each.timeout} for each in examples]
+    command = [
+        *_docker("2g", ",size=512m"),
+        "--entrypoint=/venv/bin/python",
+        image,
+        "-sP",
+        "-c",
+        MANY_GUEST,
+        json.dumps(jobs),
+    ]
+    trees = _tar(*(each.files for each in examples))
+    done = subprocess.run(command, input=trees, capture_output=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 GUEST = (Path(__file__).parent / "guest.py").read_text(encoding="utf-8")
 
 
 def run_by_guest(
-    image: str, content: dict[str, str | bytes | None], way: str, *env: str, spoil: str = ""
+    image: str,
+    content: Mapping[str, str | bytes | None],
+    way: str,
+    *env: str,
+    spoil: str = "",
+    bounds: tuple[str, str] = ("1g", ""),
 ) -> dict[str, Any]:
-    """Grade a job in the image under the stand-in for the runner's guest; guest.py tells the ways and what it returns."""
+    """Grade a job in the image under the stand-in for the runner's guest; guest.py tells the ways and what it returns.
+
+    spoil: as for guest.py. bounds: memory, and those of /grade as options of a tmpfs.
+    """
     spoiled = [f"--env=SPOIL={spoil}"] if spoil else []
-    command = [*_docker("1g", ""), *spoiled, "--entrypoint=/venv/bin/python", image, "-c", GUEST, way, *env]
+    command = [*_docker(*bounds), *spoiled, "--entrypoint=/venv/bin/python", image, "-c", GUEST, way, *env]
     done = subprocess.run(command, input=_tar(content), capture_output=True, check=False, timeout=90)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     found: dict[str, Any] = json.loads(done.stdout)

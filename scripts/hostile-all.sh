@@ -57,9 +57,12 @@ if wanted "docker runsc"; then
 	if "$here/gvisor.sh"; then both docker runsc; else missing "docker runsc" "since gVisor could not be registered"; fi
 fi
 if wanted podman; then
+	pid_file=/run/slashgrade-podman/pid before=none
+	if [[ -s $pid_file ]] && kill -0 "$(<$pid_file)" 2>/dev/null; then before=$(<$pid_file); fi
 	if "$here/podman.sh"; then
 		export DOCKER_HOST=unix:///run/slashgrade-podman/podman.sock
 		both podman default
+		if [[ "$(<$pid_file)" != "$before" ]]; then kill "$(<$pid_file)"; fi # a service that was started for this
 	else
 		missing podman "since its service could not be started"
 	fi

@@ -33,11 +33,16 @@ type OutputLog struct {
 	lines   bytes.Buffer
 	partial map[guest.Stream]*bytes.Buffer
 	cut     bool // the grader's output was cut; nothing of it follows
+	line    bytes.Buffer
+	encoder *json.Encoder // to line
 }
 
 // NewOutputLog returns an empty log.
 func NewOutputLog() *OutputLog {
-	return &OutputLog{partial: map[guest.Stream]*bytes.Buffer{guest.Stdout: {}, guest.Stderr: {}}}
+	l := &OutputLog{partial: map[guest.Stream]*bytes.Buffer{guest.Stdout: {}, guest.Stderr: {}}}
+	l.encoder = json.NewEncoder(&l.line)
+	l.encoder.SetEscapeHTML(false) // people read it, and look for "container> "
+	return l
 }
 
 // Info adds a line of ours.
@@ -61,7 +66,7 @@ func (l *OutputLog) Write(stream guest.Stream, chunk []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	buffer, ok := l.partial[stream]
-	for ok && len(chunk) > 0 {
+	for ok && len(chunk) > 0 && !l.cut {
 		end := bytes.IndexAny(chunk, "\r\n")
 		ended := end >= 0
 		if !ended {
@@ -125,18 +130,16 @@ func (l *OutputLog) flush(buffer *bytes.Buffer) {
 
 // add says whether there was room for the line.
 func (l *OutputLog) add(level, message string, limit int) bool {
-	var line bytes.Buffer
-	encoder := json.NewEncoder(&line)
-	encoder.SetEscapeHTML(false) // people read it, and look for "container> "
-	err := encoder.Encode(struct {
+	l.line.Reset()
+	err := l.encoder.Encode(struct {
 		Level     string `json:"level"`
 		Message   string `json:"message"`
 		Timestamp string `json:"timestamp"`
 	}{level, strings.ToValidUTF8(message, "\uFFFD"), jobspec.FormatTime(time.Now())})
-	if err != nil || l.lines.Len()+line.Len() > limit { // three strings always can be encoded
+	if err != nil || l.lines.Len()+l.line.Len() > limit { // three strings always can be encoded
 		return false
 	}
-	l.lines.Write(line.Bytes())
+	l.lines.Write(l.line.Bytes())
 	return true
 }
 

@@ -81,11 +81,11 @@ func precheck(data []byte) *Malformed {
 	if at := deeperThan(data, MaxDepth); at >= 0 {
 		return malformedAt(data, at, fmt.Sprintf("arrays and objects nest deeper than %d levels", MaxDepth))
 	}
-	var raw json.RawMessage
-	err := json.Unmarshal(data, &raw)
-	if err == nil {
+	if json.Valid(data) {
 		return nil
 	}
+	var raw json.RawMessage
+	err := json.Unmarshal(data, &raw)
 	var syntax *json.SyntaxError
 	if !errors.As(err, &syntax) {
 		return malformedAt(data, 0, "not JSON: "+err.Error())

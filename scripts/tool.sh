@@ -10,6 +10,7 @@ golangci-lint) package=github.com/golangci/golangci-lint/v2/cmd/golangci-lint ve
 gotestsum) package=gotest.tools/gotestsum version=v1.13.0 ;;
 cyclonedx-gomod) package=github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod version=v1.10.0 ;;
 govulncheck) package=golang.org/x/vuln/cmd/govulncheck version=v1.9.0 ;;
+benchstat) package=golang.org/x/perf/cmd/benchstat version=v0.0.0-20260908200009-22c9c6c9d4da ;;
 *) give_up "no tool is called $name" ;;
 esac
 

@@ -97,7 +97,9 @@ func latencyTable(sides []*side) *table {
 		row(s.name, spreadOf(s.taken, func(m *measured) time.Duration { return m.total }))
 		if s.ours {
 			row("— of it overhead: less the queue's wait and the grader's own time", spreadOf(s.taken, (*measured).overhead))
-			row("— of it the queue's wait", spreadOf(s.taken, func(m *measured) time.Duration { return m.waited }))
+			row("— of that from receipt to the grader's start", spreadOf(s.taken, func(m *measured) time.Duration { return m.prepared }))
+			row("— and from its end to the answer", spreadOf(s.taken, func(m *measured) time.Duration { return m.reported }))
+			row("— the queue's wait", spreadOf(s.taken, func(m *measured) time.Duration { return m.waited }))
 		}
 	}
 	t.note("slashgrade's rows are from enqueue to answer: unpacking, checks, storing and answering are in them, and in no other.")

@@ -146,9 +146,11 @@ type measured struct {
 	total time.Duration
 	// own is what the queue waited and the grader ran: no doing of the runner's.
 	own time.Duration
-	// waited is from enqueue to receipt; received and graded are instants.
-	waited           time.Duration
-	received, graded time.Time
+	// waited is from enqueue to receipt, prepared from there to the grader's start, reported from its end to the answer; received and graded
+	// are instants.
+	waited             time.Duration
+	prepared, reported time.Duration
+	received, graded   time.Time
 }
 
 // overhead is what is left of the total.
@@ -178,6 +180,7 @@ func measure(record *riverqueue.Record, begin time.Time) (*measured, error) {
 	return &measured{
 		id: record.Job.ID, total: record.GradedAt.Sub(begin), own: waited + times.FinishedAt.Sub(times.StartedAt),
 		waited: waited, received: times.ReceivedAt, graded: record.GradedAt,
+		prepared: times.StartedAt.Sub(times.ReceivedAt), reported: record.GradedAt.Sub(times.FinishedAt),
 	}, nil
 }
 

@@ -92,16 +92,16 @@ func afterStart(frames ...string) func(*guest.Reader, io.Writer) error {
 	}
 }
 
-func openHostile(t *testing.T, engine *hostileEngine) *sandbox.Session {
-	t.Helper()
+func openHostile(tb testing.TB, engine *hostileEngine) *sandbox.Session {
+	tb.Helper()
 	profile := sandbox.Profiles()[sandbox.PrairieLearn]
-	session, err := sandbox.Open(t.Context(), engine, &sandbox.Spec{Image: &sandbox.Image{}, Profile: profile})
+	session, err := sandbox.Open(tb.Context(), engine, &sandbox.Spec{Image: &sandbox.Image{}, Profile: profile})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := session.Close(context.Background()); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return session

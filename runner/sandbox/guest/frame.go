@@ -59,7 +59,7 @@ const (
 
 const headerSize = 5
 
-// Frame is one frame as it was read. Payload is valid until the next read.
+// Frame is one frame as it was read. It is valid until the next read, as is its Payload.
 type Frame struct {
 	Kind    Kind
 	Payload []byte
@@ -77,6 +77,8 @@ func (f *Frame) Decode(v any) error {
 type Reader struct {
 	r      io.Reader
 	limit  int
+	header [headerSize]byte
+	frame  Frame
 	buffer []byte
 }
 
@@ -88,13 +90,12 @@ func NewReader(r io.Reader, limit int) *Reader {
 // Next reads one frame. At the end of the stream between two frames it returns io.EOF; a frame that is cut is
 // io.ErrUnexpectedEOF, and one over the limit is an error after which the stream cannot be read on.
 func (r *Reader) Next() (*Frame, error) {
-	var header [headerSize]byte
-	if _, err := io.ReadFull(r.r, header[:]); err != nil {
+	if _, err := io.ReadFull(r.r, r.header[:]); err != nil {
 		return nil, err
 	}
-	size := int64(binary.BigEndian.Uint32(header[1:]))
+	size := int64(binary.BigEndian.Uint32(r.header[1:]))
 	if size > int64(r.limit) {
-		return nil, fmt.Errorf("frame %q has %d bytes, the limit is %d", header[0], size, r.limit)
+		return nil, fmt.Errorf("frame %q has %d bytes, the limit is %d", r.header[0], size, r.limit)
 	}
 	if int64(cap(r.buffer)) < size {
 		r.buffer = make([]byte, size)
@@ -106,7 +107,8 @@ func (r *Reader) Next() (*Frame, error) {
 		}
 		return nil, err
 	}
-	return &Frame{Kind: Kind(header[0]), Payload: r.buffer}, nil
+	r.frame = Frame{Kind: Kind(r.header[0]), Payload: r.buffer}
+	return &r.frame, nil
 }
 
 // Writer writes frames. It is safe for concurrent use; each frame is one write.

@@ -1,11 +1,13 @@
 package riverqueue
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 func openFile(t *testing.T) *Queue {
@@ -122,5 +124,27 @@ func TestKeptStatementsAreBounded(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// A statement whose context ends while it runs is whole for the next that uses it.
+func TestKeptStatementsOutliveTheirContext(t *testing.T) {
+	q := openFile(t)
+	// Counts up to a million, which takes longer than it gets.
+	const long = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) SELECT count(*) FROM n"
+	ended := 0
+	for i := range 20 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*100*time.Microsecond)
+		var count int
+		if err := q.db.QueryRowContext(ctx, long, 1_000_000).Scan(&count); err != nil {
+			ended++
+		}
+		cancel()
+		if err := q.db.QueryRowContext(t.Context(), long, 10).Scan(&count); err != nil || count != 10 {
+			t.Fatalf("after %d: counted %d, %v; want 10", i, count, err)
+		}
+	}
+	if ended == 0 {
+		t.Error("no statement was broken off")
 	}
 }

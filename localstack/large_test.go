@@ -21,7 +21,7 @@ import (
 )
 
 // maxMemory is what the program may use whatever passes through it, kB.
-const maxMemory = 100_000
+const maxMemory = 78_000
 
 // Jobs with many files and with large ones pass through, and nothing of them stays in the program's memory.
 func TestLargeJobs(t *testing.T) {

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// settle is the pause in which a waiting container takes the place of the one that was used; the other sides' turns take longer.
-const settle = 300 * time.Millisecond
+// settle is the pause in which a waiting container takes the place of the one that was used: the pool leaves a job a quarter of a second, and
+// a start that ran into the next job would be counted with it.
+const settle = 600 * time.Millisecond
 
 // side is one of those that are compared.
 type side struct {

@@ -22,8 +22,8 @@ from typing import Any
 
 #: What an order says, by name; plain JSON.
 Order = dict[str, Any]
-#: The most seconds that a rehearsal may take. It takes some tenths on a busy machine.
-REHEARSAL = 10.0
+#: The most seconds that a rehearsal may take: one takes some tenths, but ten start at once on a busy machine.
+REHEARSAL = 20.0
 #: Frames below a program's own, whichever way its process came about: how deep it can recurse shows that.
 DEPTH = 32
 

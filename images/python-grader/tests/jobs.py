@@ -206,9 +206,10 @@ def run(
     env: dict[str, str] | None = None,
     memory: str = "1g",
     disk: str = "",
+    user: str = "",
 ) -> Graded:
-    """Grade a job in the image. disk: bounds of /grade, as options of a tmpfs."""
-    command = [*_docker(memory, disk), "--entrypoint=sh"]
+    """Grade a job in the image. disk: bounds of /grade, as options of a tmpfs. user: another one than root."""
+    command = [*_docker(memory, disk), "--entrypoint=sh", *([f"--user={user}"] if user else [])]
     for key, value in (env or {}).items():
         command.append(f"--env={key}={value}")
     done = subprocess.run(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -360,3 +362,17 @@ def test_broken_frames(data):
     raw.close()
     with pytest.raises(Closed):
         right.receive()
+
+
+# ---------------------------------------------------------------------- README.md
+
+
+def test_contract_names_tests_that_exist():
+    folder = Path(__file__).parent
+    table = (folder.parent / "README.md").read_text(encoding="utf-8").partition("## The contract, line by line")[2]
+    sources = "".join(path.read_text(encoding="utf-8") for path in folder.glob("test_*.py"))
+    there = re.findall(r"^def (test_\w+)\(", sources, re.MULTILINE)
+    named = re.findall(r"`(test_\w+)(…?)(?:\[[^`]*\])?`", table)
+    assert len(named) > 50
+    for name, more in named:
+        assert name in there or (more and any(each.startswith(name) for each in there)), name

@@ -326,7 +326,7 @@ def test_libraries_are_imported_without_threads(image):
     imported = "import numpy, scipy.linalg, pandas, sklearn.cluster, seaborn, skimage.io, matplotlib.pyplot, faker"
     code = (
         "import os; from slashgrade_python import imports; from slashgrade_python.layout import Layout; "
-        "layout = Layout(); layout.prepare(); imports.ahead(layout); "
+        "layout = Layout(); layout.prepare(); imports.ahead(imports.asked(layout)); "
         f"{imported}; print(len(os.listdir('/proc/self/task')))"
     )
     script = f"mkdir -p /grade/tests && echo '{imported}' > /grade/tests/test.py && /venv/bin/python -c \"{code}\""

@@ -11,18 +11,8 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-type description = specs.Spec
-
-// withoutFilter is the description without the filter in words, which is most of it.
-func withoutFilter(spec *description) *description {
-	short, linux := *spec, *spec.Linux
-	linux.Seccomp = nil
-	short.Linux = &linux
-	return &short
-}
-
 // cgroup is the container's cgroup in the library's terms.
-func cgroup(spec *description) (*cgroups.Cgroup, error) {
+func cgroup(spec *specs.Spec) (*cgroups.Cgroup, error) {
 	limits := spec.Linux.Resources
 	if limits == nil || limits.Memory == nil || limits.Memory.Limit == nil || limits.CPU == nil || limits.Pids == nil || spec.Linux.CgroupsPath == "" {
 		return nil, errors.New("the container's description lacks a limit or its cgroup")

@@ -12,8 +12,11 @@ import (
 	"github.com/slashgrade/slashgrade/jobspec"
 )
 
-// courseFile marks a course's folder.
-const courseFile = "infoCourse.json"
+// Files that mark a course's folder and a question's.
+const (
+	courseFile = "infoCourse.json"
+	infoFile   = "info.json"
+)
 
 // Question is a question of a course on this machine's disk.
 type Question struct {
@@ -78,6 +81,9 @@ func findCourse(folder, course string) (root, dir string, err error) {
 	if folder, err = filepath.Abs(folder); err != nil {
 		return "", "", err
 	}
+	if err := checkFolder(folder); err != nil {
+		return "", "", err
+	}
 	if root = course; root == "" {
 		root = CourseAbove(folder)
 	}
@@ -91,7 +97,7 @@ func findCourse(folder, course string) (root, dir string, err error) {
 	if err != nil || !filepath.IsLocal(dir) {
 		return "", "", fmt.Errorf("the question %s does not lie in the course %s", folder, root)
 	}
-	return root, filepath.ToSlash(dir), checkFolder(folder)
+	return root, filepath.ToSlash(dir), checkInfo(folder)
 }
 
 // checkFolder says what is no question at all, before anything in it is looked for.
@@ -104,6 +110,14 @@ func checkFolder(folder string) error {
 		return fmt.Errorf("look at the question: %w", err)
 	case !info.IsDir():
 		return fmt.Errorf("%s is a file and no question: name the folder that holds info.json", folder)
+	}
+	return nil
+}
+
+// checkInfo says that a folder of a course is no question.
+func checkInfo(folder string) error {
+	if _, err := os.Lstat(filepath.Join(folder, infoFile)); errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%s is no question: it holds no %s\nname the folder of a question, for example questions/fibonacci of a course", folder, infoFile)
 	}
 	return nil
 }

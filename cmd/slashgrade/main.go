@@ -24,7 +24,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(context.Background())
+	understood := false // what fails before that is a mistake in the command line, whoever finds it
+	root.PersistentPreRunE = func(command *cobra.Command, _ []string) error {
+		err := command.ValidateFlagGroups()
+		understood = err == nil
+		return err
+	}
+	command, err := root.ExecuteContextC(context.Background())
 	var status exitError
 	switch {
 	case err == nil:
@@ -34,6 +40,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 			printError(stderr, status.err)
 		}
 		return status.status
+	case !understood:
+		printError(stderr, tryHelp(command, err))
+		return statusUsage
 	default:
 		printError(stderr, err)
 		return statusFailed
@@ -58,10 +67,15 @@ With sqs.jobs_queue and sqs.results_queue configured it stands in for PrairieLea
 	}
 	root.AddCommand(newDoctor())
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
-		return usageError(fmt.Errorf("%w\ntry `%s --help`", err, command.CommandPath()))
+		return usageError(tryHelp(command, err))
 	})
 	root.AddCommand(
 		newServe(), newGrade(), newCheck(), newTest(), newRegrade(), newEnqueue(), newNew(), newMan(), newVersion(),
 	)
 	return root
+}
+
+// tryHelp adds where the right way stands.
+func tryHelp(command *cobra.Command, err error) error {
+	return fmt.Errorf("%w\ntry `%s --help`", err, command.CommandPath())
 }

@@ -82,8 +82,18 @@ func (o *options) work() (*work, error) {
 // pythonGrader is the image of jobs in one file.
 const pythonGrader = "slashgrade/python-grader:dev"
 
-// readJob reads a job of the Python grader, as bench/python-grader has them: the files of /grade in one.
+// readJob reads a job of the Python grader, as bench/python-grader has them.
 func readJob(name string) (*work, error) {
+	files, err := jobFiles(name)
+	if err != nil {
+		return nil, err
+	}
+	packed, err := pack("", files)
+	return &work{image: pythonGrader, archive: packed}, err
+}
+
+// jobFiles reads the files of /grade from one in which they all are.
+func jobFiles(name string) (map[string][]byte, error) {
 	archive, err := txtar.ParseFile(name)
 	if err != nil {
 		return nil, err
@@ -92,8 +102,7 @@ func readJob(name string) (*work, error) {
 	for _, file := range archive.Files {
 		files[file.Name] = file.Data
 	}
-	packed, err := pack("", files)
-	return &work{image: pythonGrader, archive: packed}, err
+	return files, nil
 }
 
 func pack(script string, files map[string][]byte) ([]byte, error) {

@@ -4,22 +4,14 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/slashgrade/slashgrade/internal/testengine"
 	"github.com/slashgrade/slashgrade/internal/testenv"
 	"github.com/slashgrade/slashgrade/runner/sandbox"
-	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
 )
 
 func newTrial(t *testing.T) *Trial {
 	t.Helper()
-	testenv.NeedsDocker(t)
-	engine, err := dockerengine.New(t.Context(), dockerengine.NewGuestFiles(testenv.Guest(t)), &dockerengine.Options{
-		Pull: dockerengine.PullPolicy{When: dockerengine.PullMissing},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = engine.Close() })
-	return &Trial{Engine: engine, Runner: "test-doctor", Image: testenv.Image}
+	return &Trial{Engine: testengine.Open(t, ""), Runner: "test-doctor", Image: testenv.Image}
 }
 
 func TestTrial(t *testing.T) {

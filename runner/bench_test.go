@@ -3,7 +3,6 @@ package runner_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/slashgrade/slashgrade/internal/testengine"
 	"github.com/slashgrade/slashgrade/internal/testenv"
 	"github.com/slashgrade/slashgrade/jobspec"
 	"github.com/slashgrade/slashgrade/runner"
@@ -46,22 +46,8 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	testenv.NeedsDocker(t)
-	policy := dockerengine.PullPolicy{When: dockerengine.PullMissing}
-	engine, err := dockerengine.New(t.Context(), dockerengine.NewGuestFiles(testenv.Guest(t)), &dockerengine.Options{Pull: policy})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &bench{engine: engine, id: "test-" + strings.ToLower(rand.Text())}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
-		defer cancel()
-		if left, err := engine.Sweep(ctx, b.id); err != nil || left > 0 {
-			t.Errorf("%d containers were left behind (%v)", left, err)
-		}
-		_ = engine.Close()
-	})
-	return b
+	engine, id := testengine.New(t)
+	return &bench{engine: engine, id: id}
 }
 
 // job is a job as tests write it. The zero value of each field is a good one.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kballard/go-shellquote"
 
+	"github.com/slashgrade/slashgrade/internal/testengine"
 	"github.com/slashgrade/slashgrade/internal/testenv"
 	"github.com/slashgrade/slashgrade/runner"
 	"github.com/slashgrade/slashgrade/runner/sandbox"
@@ -101,18 +102,7 @@ func warmup(script string) string {
 // gradeWarm grades a job, which must be perfect, in a container that has waited, and returns the job's log.
 func (b *bench) gradeWarm(t *testing.T, j *job, log *slog.Logger) string {
 	t.Helper()
-	pool := sandbox.NewPool(b.engine, &sandbox.PoolOptions{Places: 1, Log: log})
-	ctx, stop := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { pool.Run(ctx) })
-	defer running.Wait()
-	defer stop()
-	image, err := b.engine.Image(t.Context(), j.image)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool.Warm(&sandbox.Spec{Image: image, Profile: sandbox.Profiles()[sandbox.PrairieLearn], Runner: b.id, Warmup: true})
-	waitFor(t, func() bool { return pool.Waiting() == 1 })
+	pool := testengine.Waiting(t, b.engine, j.image, b.id, log)
 	graders := runner.New(b.engine, content(j.pack(t)), &runner.Options{ID: b.id, Version: "test", Pool: pool, Log: log})
 	grading, err := graders.Grade(t.Context(), j.spec())
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slashgrade/slashgrade/internal/testengine"
 	"github.com/slashgrade/slashgrade/internal/testenv"
 	"github.com/slashgrade/slashgrade/runner/sandbox"
 	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
@@ -46,13 +47,7 @@ func environmentsPlace(t *testing.T) *place {
 func (p *place) engine(t *testing.T, address string) sandbox.Engine {
 	t.Helper()
 	guests := dockerengine.NewGuestFiles(testenv.Guest(t))
-	docker, err := dockerengine.New(t.Context(), guests, &dockerengine.Options{
-		Host: address, Pull: dockerengine.PullPolicy{When: dockerengine.PullMissing},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = docker.Close() })
+	docker := testengine.Open(t, address)
 	about, err := docker.Describe(t.Context())
 	if err != nil {
 		t.Fatal(err)

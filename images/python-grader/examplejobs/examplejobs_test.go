@@ -6,14 +6,13 @@ package examplejobs_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/slashgrade/slashgrade/internal/testengine"
 	"github.com/slashgrade/slashgrade/internal/testenv"
 	"github.com/slashgrade/slashgrade/jobspec"
 	"github.com/slashgrade/slashgrade/runner"
@@ -64,21 +63,8 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	testenv.NeedsImage(t, image, "make images")
-	policy := dockerengine.PullPolicy{When: dockerengine.PullMissing}
-	engine, err := dockerengine.New(t.Context(), dockerengine.NewGuestFiles(testenv.Guest(t)), &dockerengine.Options{Pull: policy})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &bench{engine: engine, id: "test-" + strings.ToLower(rand.Text()), slots: make(chan struct{}, atOnce)}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
-		defer cancel()
-		if left, err := engine.Sweep(ctx, b.id); err != nil || left > 0 {
-			t.Errorf("%d containers were left behind (%v)", left, err)
-		}
-		_ = engine.Close()
-	})
-	return b
+	engine, id := testengine.New(t)
+	return &bench{engine: engine, id: id, slots: make(chan struct{}, atOnce)}
 }
 
 // graded is a report and the log beside it.

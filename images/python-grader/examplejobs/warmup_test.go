@@ -9,12 +9,10 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
+	"github.com/slashgrade/slashgrade/internal/testengine"
 	"github.com/slashgrade/slashgrade/runner"
-	"github.com/slashgrade/slashgrade/runner/sandbox"
 	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
 )
 
@@ -92,18 +90,7 @@ func TestWarmupLosesProcesses(t *testing.T) {
 // gradeWarm grades the job in a container that has waited with a ready warm-up, after what happens before.
 func (b *bench) gradeWarm(t *testing.T, j *job, log *slog.Logger, before func()) *graded {
 	t.Helper()
-	pool := sandbox.NewPool(b.engine, &sandbox.PoolOptions{Places: 1, Log: log})
-	ctx, stop := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { pool.Run(ctx) })
-	defer running.Wait()
-	defer stop()
-	found, err := b.engine.Image(t.Context(), image)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool.Warm(&sandbox.Spec{Image: found, Profile: sandbox.Profiles()[sandbox.PrairieLearn], Runner: b.id, Warmup: true})
-	waitFor(t, func() bool { return pool.Waiting() == 1 })
+	pool := testengine.Waiting(t, b.engine, image, b.id, log)
 	before()
 	grader := runner.New(b.engine, archive(j.archive), &runner.Options{ID: b.id, Version: "test", Pool: pool, Log: log})
 	grading, err := grader.Grade(t.Context(), j.spec())
@@ -136,16 +123,5 @@ func (b *bench) killIn(t *testing.T, generation string) {
 	// Where the first process ends, or the second one before it is ready, the guest ends all others, this one too.
 	if out, err := command.CombinedOutput(); err != nil && (generation == "2" || command.ProcessState.ExitCode() != killed) {
 		t.Fatalf("%v: %s", err, out)
-	}
-}
-
-func waitFor(t *testing.T, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatal("it did not come about within a minute")
-		}
-		time.Sleep(50 * time.Millisecond)
 	}
 }

@@ -15,12 +15,14 @@ import (
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"github.com/slashgrade/slashgrade/internal/testengine"
 	"github.com/slashgrade/slashgrade/internal/testenv"
 	"github.com/slashgrade/slashgrade/runner/sandbox"
 	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
 	"github.com/slashgrade/slashgrade/runner/sandbox/ociengine"
-	"go.uber.org/goleak"
-	"golang.org/x/sys/unix"
 )
 
 // instructionSize is the size of one in a filter.
@@ -57,16 +59,8 @@ type rig struct {
 func newRig(t *testing.T, starter ociengine.Starter) *rig {
 	t.Helper()
 	testenv.NeedsOCI(t)
-	testenv.NeedsDocker(t)
 	guests := dockerengine.NewGuestFiles(testenv.Guest(t))
-	docker, err := dockerengine.New(t.Context(), guests, &dockerengine.Options{
-		Pull: dockerengine.PullPolicy{When: dockerengine.PullMissing},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = docker.Close() })
-	engine, err := ociengine.New(&ociengine.Options{Docker: docker, Guests: guests, Dir: t.TempDir(), Starter: starter})
+	engine, err := ociengine.New(&ociengine.Options{Docker: testengine.Open(t, ""), Guests: guests, Dir: t.TempDir(), Starter: starter})
 	if err != nil {
 		t.Fatal(err)
 	}

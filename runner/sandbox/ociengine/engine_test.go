@@ -12,12 +12,14 @@ import (
 	"syscall"
 	"testing"
 
+	"go.uber.org/goleak"
+
+	"github.com/slashgrade/slashgrade/internal/testengine"
 	"github.com/slashgrade/slashgrade/internal/testenv"
 	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
 	"github.com/slashgrade/slashgrade/runner/sandbox/nsengine"
 	"github.com/slashgrade/slashgrade/runner/sandbox/ociengine"
 	"github.com/slashgrade/slashgrade/runner/sandbox/sandboxtest"
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
@@ -25,24 +27,6 @@ func TestMain(m *testing.M) {
 		leave(dir)
 	}
 	goleak.VerifyTestMain(m)
-}
-
-// newDocker connects to the Docker engine that has the images.
-func newDocker(t *testing.T, guests *dockerengine.GuestFiles) *dockerengine.Engine {
-	t.Helper()
-	testenv.NeedsDocker(t)
-	docker, err := dockerengine.New(t.Context(), guests, &dockerengine.Options{
-		Pull: dockerengine.PullPolicy{When: dockerengine.PullMissing},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := docker.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return docker
 }
 
 // maker makes an engine.
@@ -67,7 +51,7 @@ func makeEngine(t *testing.T, by maker, opts ociengine.Options) *ociengine.Engin
 		opts.Guests = guests
 	}
 	if opts.Docker == nil {
-		opts.Docker = newDocker(t, guests)
+		opts.Docker = testengine.Open(t, "")
 	}
 	engine, err := by(&opts)
 	if err != nil {
@@ -90,7 +74,7 @@ func TestConformance(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			runner := "conformance-oci-" + name
 			guests := dockerengine.NewGuestFiles(testenv.Guest(t))
-			docker := newDocker(t, guests) // runs the jobs with a network
+			docker := testengine.Open(t, "") // runs the jobs with a network
 			err := docker.PrepareNetwork(t.Context(), runner, &dockerengine.NetworkOptions{Mode: dockerengine.NetworkOpen})
 			if err != nil {
 				t.Fatal(err)

@@ -9,11 +9,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/slashgrade/slashgrade/runner/sandbox"
 	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
 	"github.com/slashgrade/slashgrade/runner/sandbox/ociengine"
 	"github.com/slashgrade/slashgrade/runner/sandbox/sandboxtest"
 
+	"github.com/slashgrade/slashgrade/internal/testengine"
 	"github.com/slashgrade/slashgrade/internal/testenv"
 )
 
@@ -61,7 +63,7 @@ exec perl -e '
 // TestSameAsDocker compares what jobs find in containers of this engine, however started, and of the Docker engine.
 func TestSameAsDocker(t *testing.T) {
 	guests := dockerengine.NewGuestFiles(testenv.Guest(t))
-	docker := newDocker(t, guests)
+	docker := testengine.Open(t, "")
 	engines := map[string]sandbox.Engine{}
 	for kind, by := range makers() {
 		engines[kind] = makeEngine(t, by, ociengine.Options{Dir: t.TempDir(), Docker: docker, Guests: guests})

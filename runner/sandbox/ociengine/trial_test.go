@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slashgrade/slashgrade/internal/testengine"
 	"github.com/slashgrade/slashgrade/internal/testenv"
 	"github.com/slashgrade/slashgrade/runner/sandbox"
 	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
@@ -31,8 +32,7 @@ func (e elsewhere) Lease(ctx context.Context, image *sandbox.Image, runner strin
 // TestTrial succeeds here, leaves nothing, and says what does not work.
 func TestTrial(t *testing.T) {
 	dir := t.TempDir()
-	guests := dockerengine.NewGuestFiles(testenv.Guest(t))
-	docker := newDocker(t, guests)
+	docker := testengine.Open(t, "")
 	broken := filepath.Join(t.TempDir(), "runc")
 	if err := os.WriteFile(broken, []byte("#!/bin/sh\nexit 1\n"), 0o755); err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func TestTrial(t *testing.T) {
 // TestImagesElsewhere has the Docker engine make the containers of images whose files are not here, and keeps no lease for them.
 func TestImagesElsewhere(t *testing.T) {
 	guests := dockerengine.NewGuestFiles(testenv.Guest(t))
-	engine := newEngine(t, ociengine.Options{Dir: t.TempDir(), Docker: elsewhere{newDocker(t, guests)}, Guests: guests})
+	engine := newEngine(t, ociengine.Options{Dir: t.TempDir(), Docker: elsewhere{testengine.Open(t, "")}, Guests: guests})
 	image, err := engine.Image(t.Context(), testenv.Image)
 	if err != nil {
 		t.Fatal(err)

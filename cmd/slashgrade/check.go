@@ -108,9 +108,9 @@ func (t *terminal) findings(r *lint.Report) error {
 	colours := map[lint.Severity]string{lint.Error: red, lint.Warning: yellow, lint.Note: grey}
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		t.line("%s:%d:%d: %s: %s [%s]", ansi.Plain(f.File), f.Line, f.Column, t.colour(colours[f.Severity], string(f.Severity)),
+		t.line("%s:%d:%d: %s: %s [%s]", oneLine(f.File), f.Line, f.Column, t.colour(colours[f.Severity], string(f.Severity)),
 			oneLine(f.Message), f.Rule)
-		t.line("    %s", oneLine(f.Advice))
+		t.hanging("    ", oneLine(f.Advice))
 	}
 	_, err := fmt.Fprintln(t.stderr, summary(r))
 	return err

@@ -122,9 +122,7 @@ func (g *grader) showText(s *submitted, grading *runner.Grading) error {
 	if err := g.saveImages(s); err != nil {
 		return err
 	}
-	for _, warning := range s.report.Warnings {
-		g.out.indented(g.out.colour(yellow, "for staff: "), warning)
-	}
+	g.out.warnings(s.report)
 	if g.log {
 		g.out.staff(s, grading)
 	} else if !s.report.Succeeded {

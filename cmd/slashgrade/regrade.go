@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/charmbracelet/lipgloss"
@@ -147,20 +148,36 @@ func (o *regradeOptions) show(results []*regrading.Result, out *terminal) error 
 }
 
 // regraded shows the submissions whose grade changes or is new, or all of them, one a row.
-func (t *terminal) regraded(results []*regrading.Result, all bool) { //nolint:revive // it is what the user asked for
+func (t *terminal) regraded(results []*regrading.Result, all bool) {
 	rows := table.New().Border(lipgloss.NormalBorder()).BorderRow(false).Headers("submission", "before", "after", "message").Wrap(false).
 		StyleFunc(func(int, int) lipgloss.Style { return t.colours.NewStyle().Padding(0, 1) })
-	count := 0
-	for _, r := range results {
-		if !all && !r.Changed && r.Err == nil && r.Before != nil {
-			continue
-		}
-		count++
-		rows.Row(shorten(r.Name), r.Before.String(), t.after(r), shorten(changeMessage(r)))
+	shown := slices.DeleteFunc(slices.Clone(results), func(r *regrading.Result) bool {
+		return !all && !r.Changed && r.Err == nil && r.Before != nil
+	})
+	room := t.messageRoom(shown)
+	for _, r := range shown {
+		rows.Row(shorten(r.Name), r.Before.String(), t.after(r), shortenTo(changeMessage(r), room))
 	}
-	if count > 0 {
+	if len(shown) > 0 {
 		t.line("%s", rows.Render())
 	}
+}
+
+// messageRoom is what the other columns leave of the terminal's width, with some for a message in any case.
+func (t *terminal) messageRoom(results []*regrading.Result) int {
+	const (
+		frame = 13 // five lines, and a space at both sides of four cells
+		least = 16
+	)
+	if t.width == 0 {
+		return maxCell
+	}
+	name, before, after := len("submission"), len("before"), len("after")
+	for _, r := range results {
+		name, before = max(name, lipgloss.Width(shorten(r.Name))), max(before, lipgloss.Width(r.Before.String()))
+		after = max(after, lipgloss.Width(t.after(r)))
+	}
+	return min(maxCell, max(least, t.width-frame-name-before-after))
 }
 
 // after is the new grade, marked where it is another.

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/lipgloss/table"
@@ -108,9 +107,7 @@ func (p *progress) end() {
 // report shows one report as a student would see it, what staff should mend, and the timestamps.
 func (t *terminal) report(s *submitted) {
 	t.student(s)
-	for _, warning := range s.report.Warnings {
-		t.indented(t.colour(yellow, "for staff: "), warning)
-	}
+	t.warnings(s.report)
 	t.line("")
 	for _, stamp := range stampsOf(&s.report.Timestamps) {
 		t.line("  %-22s %s", stamp.name, stamp.text())
@@ -120,7 +117,7 @@ func (t *terminal) report(s *submitted) {
 // student shows a report as its student would see it.
 func (t *terminal) student(s *submitted) {
 	r := desk.ReadResults(s.report)
-	t.line("%s  %s%s", s.name, t.headline(s.report, r), pointsOf(s.report, r))
+	t.line("%s  %s%s", oneLine(s.name), t.headline(s.report, r), pointsOf(s.report, r))
 	if !s.report.Succeeded {
 		t.indented("", s.report.Message)
 	}
@@ -137,6 +134,13 @@ func (t *terminal) student(s *submitted) {
 	if strings.TrimSpace(r.Output) != "" {
 		t.line("  output")
 		t.indented(t.colour(grey, "│ "), r.Output)
+	}
+}
+
+// warnings are what staff should mend; the student does not see them.
+func (t *terminal) warnings(report *jobspec.Report) {
+	for _, warning := range report.Warnings {
+		t.hanging("  "+t.colour(yellow, "for staff: "), ansi.Plain(warning))
 	}
 }
 
@@ -174,7 +178,7 @@ func (t *terminal) test(test *desk.Test, points bool) { //nolint:revive // a rep
 	if points {
 		mark, shown = marks[test.Mark()], fmt.Sprintf("  %s/%s", desk.Number(*test.Points), desk.Number(*test.MaxPoints))
 	}
-	t.line("  %s %s%s", mark, ansi.Plain(test.Name), shown)
+	t.hanging("  "+mark+" ", oneLine(test.Name)+shown)
 	t.indented("    ", test.Description)
 	t.indented("    ", test.Message)
 	t.indented(t.colour(grey, "  │ "), test.Output)
@@ -251,14 +255,16 @@ func firstMessage(report *jobspec.Report, r *desk.Results) string {
 	return ""
 }
 
+// maxCell is how wide a cell of a table may be where no terminal is narrower.
+const maxCell = 56
+
 // shorten keeps a cell on one line.
-func shorten(text string) string {
-	const most = 56
+func shorten(text string) string { return shortenTo(text, maxCell) }
+
+// shortenTo keeps a cell on one line of at most so many columns.
+func shortenTo(text string, most int) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(ansi.Plain(text)), "\n")
-	if utf8.RuneCountInString(line) > most {
-		line = string([]rune(line)[:most-1]) + "…"
-	}
-	return line
+	return wrapping.Truncate(line, most, "…")
 }
 
 // shownStamp is one of the six timestamps with its names.

@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	bubble "github.com/charmbracelet/bubbles/progress"
-	"github.com/slashgrade/slashgrade/desk/ansi"
 	"github.com/slashgrade/slashgrade/gradertest"
 )
 
@@ -83,14 +82,14 @@ func (t *terminal) testResult(r *gradertest.Result) {
 	if !r.Passed() {
 		word = t.colour(red, "FAIL")
 	}
-	t.line("%s  %s  %s", word, ansi.Plain(r.String()), t.colour(grey, ansi.Plain(note)))
+	t.hanging(word+"  ", oneLine(r.String())+"  "+t.colour(grey, oneLine(note)))
 	if r.Err != nil {
 		t.indented("    ", r.Err.Error())
 	}
 	for _, d := range r.Differences {
-		t.line("      %s", ansi.Plain(d.What))
-		t.line("        %s %s", t.colour(green, "expected"), oneLine(d.Want))
-		t.line("        %s      %s", t.colour(red, "got"), oneLine(d.Got))
+		t.hanging("      ", oneLine(d.What))
+		t.hanging("        "+t.colour(green, "expected")+" ", oneLine(d.Want))
+		t.hanging("        "+t.colour(red, "got")+"      ", oneLine(d.Got))
 	}
 }
 

@@ -119,6 +119,9 @@ func (p *place) tags() []string {
 	if p.kind == kindOCI || p.kind == kindNamespaces {
 		tags = append(tags, "root in memory")
 	}
+	if p.runtime != "" {
+		tags = append(tags, p.runtime+" "+p.profile) // last: it is the narrowest
+	}
 	return slices.DeleteFunc(tags, func(tag string) bool { return tag == "" })
 }
 

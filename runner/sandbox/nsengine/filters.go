@@ -105,8 +105,10 @@ func awaitStop(pid int) error {
 			return err
 		case status.Stopped():
 			return nil
+		case status.Signaled():
+			return fmt.Errorf("it was ended by %v", status.Signal())
 		default:
-			return errors.New("it ended")
+			return fmt.Errorf("it ended with status %d", status.ExitStatus())
 		}
 	}
 }

@@ -59,12 +59,12 @@ fuzz:
 sbom: build
 	@scripts/sbom.sh
 
-# Run the sandbox's conformance suite in gVisor; docs/operating.md lists what does not hold there, and fails here.
+# Run the sandbox's conformance suite in gVisor, but for what is listed as not holding there.
 test-gvisor: engine build
 	@scripts/gvisor.sh
 	SLASHGRADE_TEST_RUNTIME=runsc go test -count=1 -timeout 30m -run TestConformance ./runner/sandbox/dockerengine
 
-# Run the sandbox's conformance suite on Podman's service; docs/operating.md lists what does not hold there, and fails here.
+# Run the sandbox's conformance suite on Podman's service, but for what is listed as not holding there.
 test-podman: engine build
 	@scripts/podman.sh
 	DOCKER_HOST=unix:///run/slashgrade-podman/podman.sock go test -count=1 -timeout 30m -run TestConformance ./runner/sandbox/dockerengine

@@ -419,7 +419,7 @@ func TestTOMLExamples(t *testing.T) {
 				t.Fatal(err)
 			}
 			out, err := exec.CommandContext(t.Context(), program, "enqueue", "--config", file, filepath.Join(folder, "nowhere")).CombinedOutput()
-			if err == nil || !strings.Contains(string(out), "no course above") {
+			if err == nil || !strings.Contains(string(out), "the folder does not exist") {
 				t.Errorf("%s:%d: %v, %s", d.name, b.line, err, out)
 			}
 		}

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/moby/sys/mountinfo"
 )
 
 // diskInterval is how often the disk is looked at: a job that writes 1 GB a second is 0.25 GB over its limit when it ends.
@@ -16,20 +18,26 @@ const diskInterval = 250 * time.Millisecond
 const inodeBytes = 4096
 
 // diskWatch ends a job that fills the host's disk through the container's root, which engines cannot bound on most file systems.
-// It asks for the free space of the file system, which is cheap but counts everybody; only when that has fallen by what the job may
+// It asks for the free space of the file systems, which is cheap but counts everybody; only when one's has fallen by what the job may
 // still write it counts what the job wrote.
 type diskWatch struct {
-	limit  int64
-	since  time.Time
-	budget *diskBudget
-	done   chan struct{}
-	ended  sync.WaitGroup
+	limit   int64
+	since   time.Time
+	budgets map[string]*diskBudget // by a folder of the file system
+	done    chan struct{}
+	ended   sync.WaitGroup
 }
 
 // newDiskWatch takes the free space before the job can write: where the file system itself stops a job at its end, a fast one has
 // filled it before the first look. Limit 0 watches nothing.
 func newDiskWatch(limit int64) *diskWatch {
-	return &diskWatch{limit: limit, since: time.Now(), budget: newDiskBudget(limit, free("/")), done: make(chan struct{})}
+	w := &diskWatch{limit: limit, since: time.Now(), budgets: map[string]*diskBudget{}, done: make(chan struct{})}
+	if limit > 0 {
+		for _, folder := range diskFolders() {
+			w.budgets[folder] = newDiskBudget(limit, free(folder))
+		}
+	}
+	return w
 }
 
 // begin calls full once when the job has written more than the limit outside of tmpfs.
@@ -53,8 +61,8 @@ func (w *diskWatch) watch(full func()) {
 			return
 		case <-ticks.C:
 		}
-		now := free("/")
-		if !w.budget.spent(now) {
+		spent := w.spent()
+		if len(spent) == 0 {
 			continue
 		}
 		written := countWritten(w.since)
@@ -62,8 +70,42 @@ func (w *diskWatch) watch(full func()) {
 			full()
 			return
 		}
-		w.budget.renew(now, written)
+		for folder, now := range spent {
+			w.budgets[folder].renew(now, written)
+		}
 	}
+}
+
+// spent is the free space of the file systems that have lost enough of it for a count.
+func (w *diskWatch) spent() map[string]int64 {
+	found := map[string]int64{}
+	for folder, budget := range w.budgets {
+		if now := free(folder); budget.spent(now) {
+			found[folder] = now
+		}
+	}
+	return found
+}
+
+// diskFolders are a folder of each file system that may take a disk's space: the root, and what is mounted over it. Mostly they are the host's
+// one disk, which a runtime with a kernel of its own does not show: its root knows nothing of a volume's space.
+func diskFolders() []string {
+	mounts, err := mountinfo.GetMounts(nil)
+	if err != nil {
+		return []string{"/"}
+	}
+	var folders []string
+	seen := map[[2]int]bool{}
+	for _, mount := range mounts {
+		device := [2]int{mount.Major, mount.Minor}
+		var system syscall.Statfs_t
+		if seen[device] || syscall.Statfs(mount.Mountpoint, &system) != nil || isMemory(system.Type) {
+			continue
+		}
+		seen[device] = true
+		folders = append(folders, mount.Mountpoint)
+	}
+	return folders
 }
 
 // diskBudget says when counting is worth its time, which is the job's: not as long as the free space has fallen by less than the job

@@ -6,11 +6,13 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/slashgrade/slashgrade/internal/testenv"
 	"github.com/slashgrade/slashgrade/runner/sandbox/dockerengine"
 	"github.com/slashgrade/slashgrade/runner/sandbox/sandboxtest"
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
@@ -40,7 +42,13 @@ func TestConformance(t *testing.T) {
 	if err := engine.PrepareNetwork(t.Context(), runner, &dockerengine.NetworkOptions{Mode: dockerengine.NetworkOpen}); err != nil {
 		t.Fatal(err)
 	}
-	sandboxtest.Run(t, &sandboxtest.Bench{Engine: sandboxtest.WithRuntime(engine, runtime), Runner: runner, Build: build, Kill: kill})
+	bench := &sandboxtest.Bench{
+		Engine: sandboxtest.WithRuntime(engine, runtime), Runner: runner, Lacks: lacks(t, engine, runtime), Build: build, Kill: kill,
+	}
+	if runtime == "runsc" {
+		bench.Timeout = 2 * time.Minute // pipes and signals cost several times as much in gVisor
+	}
+	sandboxtest.Run(t, bench)
 }
 
 // docker runs the command line client, as an operator does, and returns what it prints.

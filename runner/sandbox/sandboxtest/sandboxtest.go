@@ -4,6 +4,7 @@ package sandboxtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"strings"
 	"testing"
@@ -21,6 +22,10 @@ type Bench struct {
 	Runner  string
 	// DiskInMemory says that the engine keeps what a job writes to the root in memory, so that the container's limit includes it.
 	DiskInMemory bool
+	// Timeout is that of jobs that Run runs and that name none; 0 is 20 s.
+	Timeout time.Duration
+	// Lacks says for what does not hold on the engine why, by theme and name: "memory/in a child". It is not tried.
+	Lacks map[string]string
 
 	// Build makes an image of testenv.Image and the further lines of a Dockerfile, which is removed when the test ends, and
 	// returns its name. Run needs it.
@@ -36,7 +41,7 @@ type Job struct {
 	Archive    []byte   // in place of Script and Files
 	Argv       []string // nil is the script
 	Env        []string
-	Timeout    time.Duration // 0 is 20 s
+	Timeout    time.Duration // 0 is the bench's, or 20 s
 	MaxOutput  int64         // 0 is 1 MiB
 	Networking bool
 	Image      string // "" is testenv.Image
@@ -125,7 +130,9 @@ func (b *Bench) Run(tb testing.TB, job *Job) *Outcome {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return Start(tb, session, job)
+	patient := *job
+	patient.Timeout = cmp.Or(job.Timeout, b.Timeout)
+	return Start(tb, session, &patient)
 }
 
 // Start runs the job in a session with a filled /grade to its end.

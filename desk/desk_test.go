@@ -162,6 +162,22 @@ func TestReadSubmission(t *testing.T) {
 }
 
 // What is no question is told by what it is.
+// A link to a question leads into its course.
+func TestOpenLink(t *testing.T) {
+	target, err := filepath.Abs(wordCount)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(target, link); err != nil {
+		t.Fatal(err)
+	}
+	question := openQuestion(t, link)
+	if question.Folder != target || question.Name() != "word-count" {
+		t.Errorf("the link leads to %s, named %s", question.Folder, question.Name())
+	}
+}
+
 func TestOpenQuestion(t *testing.T) {
 	for _, c := range []struct{ folder, course, want string }{
 		{t.TempDir(), "", "no course above"},

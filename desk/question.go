@@ -85,7 +85,7 @@ func findCourse(folder, course string) (root, dir string, err error) {
 		return "", "", err
 	}
 	if root = course; root == "" {
-		root = CourseAbove(folder)
+		root, folder = courseOf(folder)
 	}
 	if root == "" {
 		return "", "", fmt.Errorf("no course above %s: no folder there has an %s\nname the course's folder with --course", folder, courseFile)
@@ -98,6 +98,18 @@ func findCourse(folder, course string) (root, dir string, err error) {
 		return "", "", fmt.Errorf("the question %s does not lie in the course %s", folder, root)
 	}
 	return root, filepath.ToSlash(dir), checkInfo(folder)
+}
+
+// courseOf is the course above the question, and the question's folder in it: where the folder is a link, that to which it leads.
+func courseOf(folder string) (course, question string) {
+	if course = CourseAbove(folder); course != "" {
+		return course, folder
+	}
+	real, err := filepath.EvalSymlinks(folder)
+	if err != nil {
+		return "", folder
+	}
+	return CourseAbove(real), real
 }
 
 // checkFolder says what is no question at all, before anything in it is looked for.

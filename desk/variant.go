@@ -27,6 +27,9 @@ type Variant struct {
 	CorrectAnswers map[string]any `json:"correct_answers"`
 }
 
+// FirstSeed is the variant that is graded where nobody asks for another.
+const FirstSeed = 1
+
 // MissingError says that an image cannot run a question's server.py.
 type MissingError struct {
 	Image string
@@ -58,7 +61,7 @@ func (q *Question) Generates() (bool, error) {
 // serverFilesCourse to import from, and with Python's and NumPy's random numbers seeded. It runs in a container of the image, "" for the
 // question's own, under the question's time limit. A *MissingError says what the image lacks.
 func (d *Desk) Variant(ctx context.Context, q *Question, image string, seed int64) (*Variant, error) {
-	work, err := q.variantWork(seed)
+	work, err := q.VariantWork(seed)
 	if err != nil {
 		return nil, err
 	}
@@ -70,17 +73,17 @@ func (d *Desk) Variant(ctx context.Context, q *Question, image string, seed int6
 		return nil, fmt.Errorf("run server.py: %w", err)
 	}
 	defer grading.Close(context.WithoutCancel(ctx)) //nolint:errcheck // the sweep removes what stays
-	report := grading.Report
-	switch {
-	case report.Outcome == jobspec.NotStarted:
-		return nil, &MissingError{Image: work.Job.Image, Program: work.Job.Entrypoint[0]}
-	case !report.Succeeded:
-		return nil, fmt.Errorf("server.py could not be run in %s: %s", work.Job.Image, report.Message)
-	}
-	return readVariant(report, work.Job.Image)
+	return ReadVariant(&work.Job, grading.Report)
 }
 
-func readVariant(report *jobspec.Report, image string) (*Variant, error) {
+// ReadVariant reads what came of a job of [Question.VariantWork]. A *MissingError says what its image lacks.
+func ReadVariant(job *jobspec.Job, report *jobspec.Report) (*Variant, error) {
+	switch {
+	case report.Outcome == jobspec.NotStarted:
+		return nil, &MissingError{Image: job.Image, Program: job.Entrypoint[0]}
+	case !report.Succeeded:
+		return nil, fmt.Errorf("server.py could not be run in %s: %s", job.Image, report.Message)
+	}
 	var found struct {
 		Missing string
 		Error   string
@@ -91,15 +94,15 @@ func readVariant(report *jobspec.Report, image string) (*Variant, error) {
 	}
 	switch {
 	case found.Missing != "":
-		return nil, &MissingError{Image: image, Module: found.Missing}
+		return nil, &MissingError{Image: job.Image, Module: found.Missing}
 	case found.Data == nil:
 		return nil, fmt.Errorf("server.py failed:\n%s", strings.TrimSpace(found.Error))
 	}
 	return found.Data, nil
 }
 
-// variantWork is a job that runs server.py with the question's folder in the student's place.
-func (q *Question) variantWork(seed int64) (*Work, error) {
+// VariantWork is a job that runs server.py with the question's folder in the student's place; [ReadVariant] reads what comes of it.
+func (q *Question) VariantWork(seed int64) (*Work, error) {
 	files := &jobspec.Submission{}
 	left := int64(jobspec.MaxSubmissionBytes)
 	fsys := os.DirFS(q.Folder)

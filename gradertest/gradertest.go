@@ -80,7 +80,9 @@ func find(name string) ([]Case, error) {
 	if !info.IsDir() {
 		return nil, fmt.Errorf("%s is a file; name a course, a question or a sample's folder", name)
 	}
-	name = filepath.Clean(name)
+	if name, err = resolved(name); err != nil {
+		return nil, err
+	}
 	full, err := filepath.Abs(name)
 	if err != nil {
 		return nil, err
@@ -110,6 +112,15 @@ func find(name string) ([]Case, error) {
 		return fs.SkipDir
 	})
 	return cases, err
+}
+
+// resolved is the path without what needs not be there, and where it is a link, where that leads: below a link nothing is looked for.
+func resolved(name string) (string, error) {
+	info, err := os.Lstat(name)
+	if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return filepath.Clean(name), err
+	}
+	return filepath.EvalSymlinks(name)
 }
 
 // samples are the folders in a question's folder of samples.

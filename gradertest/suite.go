@@ -46,10 +46,11 @@ type Suite struct {
 	images    map[string]*found
 }
 
-// opened is a question that was read, once for all its samples.
+// opened is a question that was read, once for all its samples, and the variant that its server.py computes for them.
 type opened struct {
 	once     sync.Once
 	question *desk.Question
+	variant  *variant
 	err      error
 }
 
@@ -125,9 +126,10 @@ func (s *Suite) run(ctx context.Context, c *Case) *Result {
 		r.Err = err
 		return r
 	}
-	work, err := s.work(c)
+	work, err := s.work(ctx, c)
 	if err != nil {
-		r.Err = err
+		failed, _ := errors.AsType[*engineError](err)
+		r.Err, r.Failed = err, failed != nil
 		return r
 	}
 	s.grade(ctx, r, work, expected)
@@ -158,8 +160,8 @@ func isMistake(err error) bool {
 }
 
 // work assembles /grade for the sample.
-func (s *Suite) work(c *Case) (*desk.Work, error) {
-	question, err := s.question(c.Question)
+func (s *Suite) work(ctx context.Context, c *Case) (*desk.Work, error) {
+	o, err := s.question(ctx, c.Question)
 	if err != nil {
 		return nil, err
 	}
@@ -167,10 +169,16 @@ func (s *Suite) work(c *Case) (*desk.Work, error) {
 	if err != nil {
 		return nil, err
 	}
-	return question.Work(submission)
+	o.variant.give(submission)
+	work, err := o.question.Work(submission)
+	if err != nil {
+		return nil, err
+	}
+	work.Job.Warnings = append(work.Job.Warnings, o.variant.warnings...)
+	return work, nil
 }
 
-func (s *Suite) question(folder string) (*desk.Question, error) {
+func (s *Suite) question(ctx context.Context, folder string) (*opened, error) {
 	s.mu.Lock()
 	o := s.questions[folder]
 	if o == nil {
@@ -178,8 +186,12 @@ func (s *Suite) question(folder string) (*desk.Question, error) {
 		s.questions[folder] = o
 	}
 	s.mu.Unlock()
-	o.once.Do(func() { o.question, o.err = desk.OpenQuestion(folder, s.Course) })
-	return o.question, o.err
+	o.once.Do(func() {
+		if o.question, o.err = desk.OpenQuestion(folder, s.Course); o.err == nil {
+			o.variant, o.err = s.variant(ctx, o.question)
+		}
+	})
+	return o, o.err
 }
 
 func (s *Suite) image(ctx context.Context, name string) (*sandbox.Image, error) {

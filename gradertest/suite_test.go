@@ -16,6 +16,7 @@ import (
 	"github.com/slashgrade/slashgrade/desk"
 	"github.com/slashgrade/slashgrade/gradertest"
 	"github.com/slashgrade/slashgrade/internal/testengine"
+	"github.com/slashgrade/slashgrade/internal/testenv"
 	"github.com/slashgrade/slashgrade/runner"
 	"github.com/slashgrade/slashgrade/runner/sandbox"
 )
@@ -263,5 +264,82 @@ func TestInterrupted(t *testing.T) {
 		if !errors.Is(r.Err, context.Canceled) || !r.Failed {
 			t.Errorf("%s: %v", r.Name, r.Err)
 		}
+	}
+}
+
+// TestServer tests a question on the parameters of its server.py, which runs again only when it changed.
+func TestServer(t *testing.T) {
+	const image = "slashgrade/python-grader:dev"
+	testenv.NeedsImage(t, image, "make images")
+	suite, engine := newSuite(t)
+	course := t.TempDir()
+	write(t, filepath.Join(course, "infoCourse.json"), "{}")
+	question := filepath.Join(course, "questions/q")
+	info := `{"gradingMethod": "External", "externalGradingOptions": {"image": "%s", "entrypoint": "sh /grade/tests/run.sh", "timeout": 20}}`
+	write(t, filepath.Join(question, "info.json"), fmt.Sprintf(info, image))
+	write(t, filepath.Join(question, "tests/run.sh"), `mkdir /grade/results
+grep -q '"n":7' /grade/data/data.json && grep -q '"variant_seed":1' /grade/data/data.json && score=1
+echo "{\"score\": ${score:-0}}" > /grade/results/results.json
+`)
+	for _, sample := range []string{"one", "two"} {
+		write(t, filepath.Join(question, "grader_tests", sample, "answer.sh"), "true "+sample)
+		write(t, filepath.Join(question, "grader_tests", sample, "expect.toml"), "score = 1\n")
+	}
+	cases, err := gradertest.Find([]string{question})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, file, text string
+		started          int64
+		want             string
+	}{
+		{"the first run", "server.py", "def generate(data):\n    data['params']['n'] = 7\n", 3, ""},
+		{"the second run", "", "", 0, ""},
+		{"other parameters", "server.py", "def generate(data):\n    data['params']['n'] = 8\n", 3, "score: expected 1, got 0"},
+		{"a mistake", "server.py", "def generate(data):\n    data['params']['n'] = 1 / 0\n", 1, "ZeroDivisionError"},
+		{"a mistake is not kept", "", "", 1, "ZeroDivisionError"},
+		{"an image without Python", "info.json", fmt.Sprintf(info, testenv.Image), 3, "has no python3 to run it"},
+		{"and again", "", "", 2, "has no python3 to run it"},
+	} {
+		if c.file != "" {
+			write(t, filepath.Join(question, c.file), c.text)
+		}
+		before := engine.started.Load()
+		results := suite.Run(t.Context(), cases, func(*gradertest.Result) {})
+		if started := engine.started.Load() - before; started != c.started {
+			t.Errorf("%s: %d containers were started, want %d", c.name, started, c.started)
+		}
+		for _, r := range results {
+			if got := told(r); r.Failed || c.want == "" != r.Passed() || !strings.Contains(got, c.want) {
+				t.Errorf("%s: %s: %s, want %q", c.name, r.Name, got, c.want)
+			}
+		}
+	}
+}
+
+// told is all that a result says is wrong.
+func told(r *gradertest.Result) string {
+	text := fmt.Sprint(r.Err)
+	for _, d := range r.Differences {
+		text += fmt.Sprintf(" %s: expected %s, got %s", d.What, d.Want, d.Got)
+	}
+	if r.Report != nil {
+		text += fmt.Sprint(r.Report.Warnings)
+	}
+	return text
+}
+
+// TestFindLink finds the samples of a question to which a link leads.
+func TestFindLink(t *testing.T) {
+	course := t.TempDir()
+	writeQuestion(t, course, 0)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(filepath.Join(course, "questions/q000"), link); err != nil {
+		t.Fatal(err)
+	}
+	cases, err := gradertest.Find([]string{link})
+	if err != nil || len(cases) != 1 || cases[0].Name != "right" {
+		t.Errorf("found %v, %v", cases, err)
 	}
 }

@@ -57,6 +57,9 @@ func (t *targets) add(name string) error {
 		return err
 	}
 	folder := courseAbove(full)
+	if real, err := filepath.EvalSymlinks(full); folder == "" && err == nil { // perhaps a link leads into one
+		folder, full = courseAbove(real), real
+	}
 	switch {
 	case folder == "" && !info.IsDir() && filepath.Ext(name) == ".json":
 		t.loose = append(t.loose, name)

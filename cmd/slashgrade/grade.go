@@ -73,7 +73,7 @@ func (o *gradeOptions) addFlags(command *cobra.Command) {
 	flags.StringVar(&o.submission, "submission", "", "a JSON `file` with submitted_answers in place of FILEs")
 	flags.StringVar(&o.params, "params", "", "a JSON `file` with the params of data.json, in place of what server.py computes")
 	flags.StringVar(&o.data, "data", "", "a JSON `file` that becomes data.json as it is")
-	flags.Int64Var(&o.seed, "seed", 1, "the variant's seed, for server.py and in data.json")
+	flags.Int64Var(&o.seed, "seed", desk.FirstSeed, "the variant's seed, for server.py and in data.json")
 	flags.StringVar(&o.image, "image", "", "another `image` than the question's")
 	flags.StringVar(&o.images, "images", "", "the `folder` that the grader's images are saved in; one in the user's cache otherwise")
 	flags.BoolVar(&o.keep, "keep", false, "keep /grade as the job left it, below $JOBS_DIR or ~/.pljobs")
@@ -112,9 +112,12 @@ func (o *gradeOptions) run(command *cobra.Command, folder string, files []string
 	}
 	ctx, stop := interruptible(command.Context())
 	defer stop()
-	if _, err := g.question(); err != nil { // before an engine is asked for anything
+	t, err := g.question() // before an engine is asked for anything
+	if err != nil {
 		return usageError(err)
 	}
+	g.folder, g.course = t.question.Folder, t.question.Course // where links lead
+	_ = t.question.Close()
 	g.host, err = openDesk(ctx, config, newLogger(&LogConfig{Level: "warn", Format: "text"}, g.out.stderr))
 	if err != nil {
 		return interruption(ctx, err)
@@ -190,7 +193,11 @@ func (g *grader) question() (*task, error) {
 	if err == nil {
 		err = t.work.Tree.SetData(data.text)
 	}
-	return t, err
+	if err != nil {
+		_ = question.Close()
+		return nil, err
+	}
+	return t, nil
 }
 
 func (g *grader) readSubmission(question *desk.Question) (submission *jobspec.Submission, err error) {

@@ -139,13 +139,9 @@ func (g *grader) saveImages(s *submitted) error {
 	}
 	folder := g.images
 	if folder == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			cache = os.TempDir()
-		}
-		folder = filepath.Join(cache, "slashgrade", "images", desk.FileName(s.name))
-		if err := os.RemoveAll(folder); err != nil {
-			return fmt.Errorf("make room for the images: %w", err)
+		var err error
+		if folder, err = imagesFolder(s.name); err != nil {
+			return err
 		}
 	}
 	saved, err := desk.SaveImages(folder, images)
@@ -160,6 +156,19 @@ func (g *grader) saveImages(s *submitted) error {
 		g.out.indented("", image.Label+": "+text)
 	}
 	return nil
+}
+
+// imagesFolder is an empty place for a question's images: in the user's cache, or a new folder where the user has none.
+func imagesFolder(question string) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return os.MkdirTemp("", "slashgrade-images-*")
+	}
+	folder := filepath.Join(cache, "slashgrade", "images", desk.FileName(question))
+	if err := os.RemoveAll(folder); err != nil {
+		return "", fmt.Errorf("make room for the images: %w", err)
+	}
+	return folder, nil
 }
 
 func (g *grader) writePage(s *submitted, grading *runner.Grading) error {

@@ -55,16 +55,8 @@ func endOfWatch(last *jobspec.Report, err error) error {
 // watched are the files and folders of which the grading is made.
 func (g *grader) watched() []string {
 	paths := []string{g.folder}
-	if folder, err := filepath.Abs(g.folder); err == nil {
-		course := g.course
-		if course == "" {
-			course = desk.CourseAbove(folder)
-		}
-		if shared := filepath.Join(course, "serverFilesCourse"); course != "" {
-			if _, err := os.Stat(shared); err == nil {
-				paths = append(paths, shared)
-			}
-		}
+	if shared := filepath.Join(g.course, "serverFilesCourse"); isFolder(shared) {
+		paths = append(paths, shared)
 	}
 	for _, name := range append([]string{g.params, g.data, g.submission}, g.files...) {
 		if name != "" {
@@ -72,4 +64,9 @@ func (g *grader) watched() []string {
 		}
 	}
 	return paths
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }

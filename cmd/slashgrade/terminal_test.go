@@ -34,6 +34,7 @@ func TestNarrowTerminal(t *testing.T) {
 		"test": func(out *terminal) {
 			out.testResult(&gradertest.Result{
 				Case:        gradertest.Case{Question: "questions/q", Name: "sample"},
+				Report:      report,
 				Differences: []gradertest.Difference{{What: long, Want: long, Got: long}},
 			})
 		},

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/slashgrade/slashgrade/desk"
 	"github.com/slashgrade/slashgrade/gradertest"
 	"github.com/spf13/cobra"
 )
@@ -40,7 +41,7 @@ files as a student would hand them in, and an expect.toml beside them.
   slashgrade test --junit report.xml --json ~/cs101                for programs
 
 A sample that came out as expected is not graded again until its question, submission, image or slashgrade changes; --fresh grades
-all. Failures are printed as differences.
+all. Failures are printed as differences. Questions with a server.py are tested with what that computes for seed 1.
 
 Exit status: 0 all came out as expected; 1 slashgrade failed; 2 wrong usage, or no samples; 3 samples failed.`,
 		RunE: o.run,
@@ -70,6 +71,9 @@ func (o *testOptions) run(command *cobra.Command, args []string) error {
 	out := newTerminal(command.OutOrStdout(), command.ErrOrStderr())
 	begin := time.Now()
 	results, err := o.grade(ctx, config, cases, out)
+	if o.add != "" && (err != nil || ctx.Err() != nil || !results[0].Passed()) {
+		err = errors.Join(err, os.RemoveAll(cases[0].Folder())) // nothing is known of it, and its name must not be taken the next time
+	}
 	if err != nil {
 		return err
 	}
@@ -90,6 +94,11 @@ func (o *testOptions) cases(args []string) ([]gradertest.Case, error) {
 	if len(args) < 2 {
 		return nil, errors.New("--new needs a question and files: `slashgrade test --new NAME QUESTION FILE…`")
 	}
+	question, err := desk.OpenQuestion(args[0], o.course) // or its mistakes would be told of a folder that was made for nothing
+	if err != nil {
+		return nil, err
+	}
+	_ = question.Close()
 	c, err := gradertest.Add(args[0], o.add, args[1:])
 	if err != nil {
 		return nil, err

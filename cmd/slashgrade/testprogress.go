@@ -91,6 +91,9 @@ func (t *terminal) testResult(r *gradertest.Result) {
 		t.hanging("        "+t.colour(green, "expected")+" ", oneLine(d.Want))
 		t.hanging("        "+t.colour(red, "got")+"      ", oneLine(d.Got))
 	}
+	if len(r.Differences) > 0 {
+		t.warnings(r.Report)
+	}
 }
 
 func (t *terminal) testSummary(s *gradertest.Summary) {

@@ -28,8 +28,14 @@ func makerOf(kind string) string {
 	return "an OCI runtime"
 }
 
+// reapingEngine makes containers, and removes what earlier ones left.
+type reapingEngine interface {
+	sandbox.Engine
+	sandbox.Reaper
+}
+
 // containers returns what makes containers, as engine.kind says: the Docker engine, or one beside it that has its images.
-func (h *host) containers(ctx context.Context, docker *dockerengine.Engine) (sandbox.Engine, error) {
+func (h *host) containers(ctx context.Context, docker *dockerengine.Engine) (reapingEngine, error) {
 	kind := h.config.Engine.Kind
 	if kind == engineDocker {
 		return docker, nil

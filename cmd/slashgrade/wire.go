@@ -153,7 +153,7 @@ func (h *host) sweptEngine(ctx context.Context) (sandbox.Engine, error) {
 			return nil, err
 		}
 	}
-	h.beside(ctx, func(ctx context.Context) { sandbox.KeepReaping(ctx, docker, h.dir.ID, sandbox.ReapInterval, h.log) })
+	h.beside(ctx, func(ctx context.Context) { sandbox.KeepReaping(ctx, engine, h.dir.ID, sandbox.ReapInterval, h.log) })
 	return engine, h.useNetwork(ctx, docker)
 }
 

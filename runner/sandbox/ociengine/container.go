@@ -122,7 +122,9 @@ func (c *Container) Remove(ctx context.Context) error {
 		return nil
 	}
 	c.sawOutOfMemory()
-	if err := c.clear(ctx); err != nil {
+	err := c.clear(ctx)
+	c.engine.stuck.tried(c, err)
+	if err != nil {
 		return err
 	}
 	c.removed = true

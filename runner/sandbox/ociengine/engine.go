@@ -30,6 +30,7 @@ type Engine struct {
 	cgroups *cgroups
 	leases  *leases
 	filters *filters
+	stuck   stuck
 
 	mu      sync.Mutex
 	runners map[string]*runnerDir
@@ -64,7 +65,8 @@ func New(opts *Options) (*Engine, error) {
 	}
 	return &Engine{
 		docker: opts.Docker, guests: opts.Guests, starter: starter, dir: cmp.Or(opts.Dir, DefaultDir), log: log,
-		cgroups: groups, leases: newLeases(opts.Docker, log), filters: &filters{}, runners: map[string]*runnerDir{},
+		cgroups: groups, leases: newLeases(opts.Docker, log), filters: &filters{}, stuck: stuck{containers: map[*Container]struct{}{}},
+		runners: map[string]*runnerDir{},
 	}, nil
 }
 
@@ -120,8 +122,8 @@ func (e *Engine) start(ctx context.Context, spec *sandbox.Spec, lease *lease) (*
 	if err == nil {
 		return c, nil
 	}
-	// The lease is still its caller's.
-	if left := c.clear(context.WithoutCancel(ctx)); left != nil {
+	c.lease = nil // it is still its caller's
+	if left := c.Remove(context.WithoutCancel(ctx)); left != nil {
 		e.log.WarnContext(ctx, "container could not be removed", "container", c.ID(), "err", left)
 	}
 	if ctx.Err() != nil {

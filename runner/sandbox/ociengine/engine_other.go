@@ -12,6 +12,7 @@ import (
 // Engine drives an OCI runtime, which there is on Linux only.
 type Engine struct {
 	sandbox.Engine
+	sandbox.Reaper
 }
 
 // New returns an error: OCI runtimes are Linux's.

@@ -109,6 +109,42 @@ func sweepKilled(t *testing.T, kind string) {
 	start(t, engine, &sandbox.Spec{Image: image, Profile: sandbox.Profiles()[sandbox.Strict], Runner: killed})
 }
 
+// TestReap is a container whose removal was broken off: it is left until the next look, and others go on.
+func TestReap(t *testing.T) {
+	for kind, by := range makers() {
+		t.Run(kind, func(t *testing.T) { reapStuck(t, by, "reaped-"+kind) })
+	}
+}
+
+func reapStuck(t *testing.T, by maker, runner string) {
+	t.Helper()
+	dir := t.TempDir()
+	engine := makeEngine(t, by, ociengine.Options{Dir: dir})
+	image, err := engine.Image(t.Context(), testenv.Image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := &sandbox.Spec{Image: image, Profile: sandbox.Profiles()[sandbox.Strict], Runner: runner}
+	runs, left := start(t, engine, spec), start(t, engine, spec)
+	before := mountsBelow(t, dir)
+	broken, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := left.Remove(broken); err == nil {
+		t.Fatal("a removal that was broken off had no error")
+	}
+	for look, want := range []int{1, 0} {
+		if removed, err := engine.Reap(t.Context(), runner); err != nil || removed != want {
+			t.Errorf("look %d removed %d containers, %v, want %d", look, removed, err, want)
+		}
+	}
+	if after := mountsBelow(t, dir); len(after) >= len(before) || len(after) < 2 {
+		t.Errorf("of the mounts %q there are %q", before, after)
+	}
+	if state, err := runs.State(t.Context()); err != nil || !state.Running {
+		t.Errorf("the other container is %+v, %v", state, err)
+	}
+}
+
 // killRunner has another process start containers and kills it.
 func killRunner(t *testing.T, dir, kind string) {
 	t.Helper()

@@ -12,7 +12,7 @@
 // # Leftovers
 //
 // Everything of a runner lies below one folder and one cgroup that bear its id. What a killed runner left ends by itself when its
-// stream breaks, and the next start of that runner removes it.
+// stream breaks, and the next start of that runner removes it (Sweep). What could not be removed after its job goes while the runner lives (Reap).
 package ociengine
 
 import (
@@ -31,6 +31,7 @@ const DefaultRuntime = "runc"
 // Docker has the images, and runs what this engine does not.
 type Docker interface {
 	sandbox.Engine
+	sandbox.Reaper
 	// LocalLayers says why images do not lie in folders on this machine; nil is that they do.
 	LocalLayers(ctx context.Context) error
 	// Lease keeps an image's files on the machine's disk until Release. It returns the folders that they are in, the topmost first;

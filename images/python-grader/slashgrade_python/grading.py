@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from slashgrade_python import execution, figures, highlight, modules, notebook, seeds
 from slashgrade_python.feedback import Book
-from slashgrade_python.limits import Limits, TimedOut, limited
+from slashgrade_python.limits import Limits, TimedOut
 from slashgrade_python.outcomes import Failure, Kind, QuestionFault, StudentFailed, UnreadableFile, Vanished
 from slashgrade_python.question import Question
 from slashgrade_python.remote import RemoteStudent
@@ -67,7 +67,7 @@ class Grading:
         modules.pass_on(self.question.sources["setup_code.py"], setup, self.student)
         self._program = execution.Program(self.source, self.filename, given, seed), names
         case.ref = _tuple("ReferenceVariables", _public(reference))
-        with limited(self.limits.share(case.timeout, more=True)):
+        with self.student.within(self.limits.share(case.timeout, more=True)):
             self.load(case)
         seeds.sow(self.seeds.next())
 
@@ -137,7 +137,7 @@ class Grading:
         if not case.include_plt:
             return
         try:
-            with limited(self.limits.share(case.timeout, more=False)):
+            with self.student.within(self.limits.share(case.timeout, more=False)):
                 pictures = self.student.pictures()
         except TimedOut:
             return

@@ -95,21 +95,32 @@ class Limits:
         return part if own is None else min(own, part)
 
 
+class Clock:
+    """What a block with a limit can ask of it."""
+
+    def __init__(self) -> None:
+        #: The exception that told the block that its time was up, as long as the block goes on all the same.
+        self.late: TimedOut | None = None
+
+
 @contextlib.contextmanager
-def limited(seconds: float | None) -> Iterator[None]:
-    """Raise TimedOut in the block when it takes longer than ``seconds``; None for no limit. Main thread only."""
+def limited(seconds: float | None) -> Iterator[Clock]:
+    """Raise TimedOut in the block, once, when it takes longer than ``seconds``; None for no limit. Main thread only."""
+    clock = Clock()
     if seconds is None:
-        yield
+        yield clock
         return
 
     def expire(_signal: int, _frame: Any) -> None:
-        raise TimedOut(seconds)
+        clock.late = TimedOut(seconds)
+        raise clock.late
 
     before = signal.signal(signal.SIGALRM, expire)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, LEAST))
     try:
-        yield
+        yield clock
     finally:
+        clock.late = None
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 

@@ -6,12 +6,13 @@ import contextlib
 import os
 import pickle
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from slashgrade_python import execution
 from slashgrade_python.control import Control
-from slashgrade_python.limits import TimedOut
+from slashgrade_python.limits import Clock, TimedOut, limited
 from slashgrade_python.link import Link
 from slashgrade_python.outcomes import Failure, Kind, Vanished
 from slashgrade_python.sides import Host, TesterSide
@@ -45,11 +46,27 @@ class RemoteStudent:
         self._host = Host()
         self._side = TesterSide(self._host, secret_files)
         self._rules: dict[tuple[str, str], tuple[Any, ...]] = {}
+        self._clock = Clock()
 
     @property
     def alive(self) -> bool:
         """Whether there is a process that can be asked."""
         return self._link is not None
+
+    @contextlib.contextmanager
+    def within(self, seconds: float | None) -> Iterator[None]:
+        """Limit the block as ``limited`` does.
+
+        Once its time is up nothing more is asked of the process, even where a test goes on: ``except:``, ``subTest``
+        and NumPy catch what tells it to stop.
+        """
+        with limited(seconds) as self._clock:
+            yield
+
+    def stop_if_late(self) -> None:
+        """Raise once more what told the running block that its time is up, if it is."""
+        if self._clock.late is not None:
+            raise self._clock.late
 
     def load(self, program: execution.Program, names: list[str]) -> Loaded:
         """Execute ``program`` there."""
@@ -124,13 +141,13 @@ class RemoteStudent:
     def interrupt(self, late: TimedOut, link: GuardedLink) -> None:
         """Stop what the process does; ``late`` learns where that was, if the process can tell."""
         self._control.interrupt(self._pid)
-        link.channel.socket.settimeout(GRACE)
         try:
-            late.where = link.drain().rpartition("\n")[0].rpartition("\n")[0]  # without the name of the exception
-        except (Closed, IndexError, TypeError, KeyError):
+            with limited(GRACE):
+                said = link.drain()
+        except (TimedOut, Closed, IndexError, TypeError, KeyError, ValueError, AttributeError, RecursionError):
             self.end(link)
             return
-        link.channel.socket.settimeout(None)
+        late.where = said.rpartition("\n")[0].rpartition("\n")[0]  # without the name of the exception
 
     def end(self, link: Link) -> str:
         """End the process at the other end of ``link``; return how it ended."""
@@ -152,6 +169,7 @@ class GuardedLink(Link):
 
     def request(self, operation: str, number: int, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
         """Ask; raises TimedOut with the place where the student's code was, or Vanished."""
+        self._student.stop_if_late()
         if self.channel.closed:
             raise RuntimeError("this object belongs to a run of the student's code that was stopped")
         self._depth += 1

@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 #: What an order says, by name; plain JSON.
 Order = dict[str, Any]
@@ -72,6 +72,7 @@ class Standby:
         try:
             if select.select([self.socket], [], [], 0)[0]:
                 raise BrokenPipeError
+            os.kill(self.pid, signal.SIGCONT)  # one that somebody has stopped would keep the job waiting
             with open(self._orders, "wb") as orders:
                 orders.write(json.dumps(order).encode())
         except OSError:
@@ -99,13 +100,22 @@ def _do(
     rehearse: Callable[[], object], sock: socket.socket, reading: int, work: Callable[[socket.socket, Order], object]
 ) -> None:
     """Be the process: rehearse, say so, wait for the order, carry it out, and end."""
-    try:
+
+    def begin() -> None:
         rehearse()
         sock.send(b"\n")
         with open(reading, "rb") as orders:
             text = orders.read()
         if text:
             work(sock, json.loads(text))
+
+    be(begin)
+
+
+def be(work: Callable[[], object]) -> NoReturn:
+    """Be a forked process: do ``work``, and end."""
+    try:
+        work()
     except BaseException:
         traceback.print_exc()
     finally:

@@ -11,7 +11,6 @@ import os
 import pwd
 import socket
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ from slashgrade_python import guard, imports, report, texts, tracebacks
 from slashgrade_python.control import Attendant, Control, be_student
 from slashgrade_python.layout import Layout
 from slashgrade_python.limits import Limits
-from slashgrade_python.standby import Order, Pair, Standby, at_depth, with_lowest_number
+from slashgrade_python.standby import Order, Pair, Standby, at_depth, be, with_lowest_number
 
 if TYPE_CHECKING:
     from slashgrade_python.shelf import Shelf
@@ -174,14 +173,7 @@ def _tester(layout: Layout, order: Order, pair: Pair | None) -> tuple[int, socke
 
 def _be_tester(layout: Layout, started: float, sock: socket.socket) -> None:
     """Be the tester until the process ends."""
-    try:
-        at_depth(lambda: _grade(layout, started, Control(with_lowest_number(sock))))
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+    be(lambda: at_depth(lambda: _grade(layout, started, Control(with_lowest_number(sock)))))
 
 
 def _grade(layout: Layout, started: float, control: Control) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unittest
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from slashgrade_python.checks import plots
@@ -10,7 +11,7 @@ from slashgrade_python.collector import Collector
 from slashgrade_python.decorators import name
 from slashgrade_python.feedback import Feedback
 from slashgrade_python.grading import Grading
-from slashgrade_python.limits import LEAST, TimedOut, limited
+from slashgrade_python.limits import LEAST, TimedOut
 from slashgrade_python.outcomes import StudentFailed
 
 
@@ -69,13 +70,20 @@ class PLTestCase(unittest.TestCase):
         if self.total_iters > 1 and self.print_iteration_prefix:
             Feedback.add_iteration_prefix(self.iter_num + 1)
         try:
-            with limited(seconds):
+            with self.grading.student.within(seconds):
                 if not self.grading.student.alive:  # an earlier test hung, and its process was ended
                     self.grading.load(type(self))
                 return super().run(result)
         except (TimedOut, StudentFailed) as error:  # not within a test, where unittest catches it
             result.could_not_run(self, error)
             return result
+
+    def _callTestMethod(self, method: Callable[[], object]) -> None:
+        """Run the test's body. One whose time was up fails, whatever it has caught."""
+        try:
+            super()._callTestMethod(method)  # type: ignore[misc]
+        finally:
+            self.grading.student.stop_if_late()
 
 
 class PLTestCaseWithPlot(PLTestCase):

@@ -12,6 +12,7 @@ import gc
 import importlib
 import json
 import os
+import signal
 import socket
 import sys
 import time
@@ -70,6 +71,7 @@ def run() -> int:
     def begin() -> int:
         order = {"environment": dict(os.environ), "started": started}
         try:
+            os.kill(child, signal.SIGCONT)  # one that somebody has stopped would keep the job waiting
             with ours:
                 ours.sendall(json.dumps(order).encode() + b"\n")
         except OSError:  # it has ended meanwhile

@@ -2,7 +2,7 @@
 
 Its standard input is the job's files as a tar. Its arguments are the way (``cold``: the entrypoint; ``warm``: a
 warm-up that gets a job; ``eof``: one that gets none; ``bereft=WHO``: one that gets a job after some of its processes
-were killed) and the job's environment. It prints one line of JSON: what the job left, and how much processor time it
+were killed; ``stopped=WHO``: were stopped) and the job's environment. It prints one line of JSON: what the job left, and how much processor time it
 took from "go" on.
 
 SPOIL in its environment is what the image's own code has become: ``MODULE:TEXT``, put at the end of a module.
@@ -71,14 +71,14 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def bereave(guard: int, who: str) -> None:
-    """Kill processes of a warm-up, and wait until they are dead."""
+def bereave(guard: int, who: str, number: signal.Signals, state: str) -> None:
+    """Send a signal to processes of a warm-up, and wait until they are in the state of that letter."""
     (supervisor,) = children(guard)
     student, tester = children(supervisor)
     named = {"supervisor": [supervisor], "student": [student], "tester": [tester], "both": [student, tester]}
     for pid in named[who]:
-        os.kill(pid, signal.SIGKILL)
-        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        os.kill(pid, number)
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != state:
             time.sleep(0.01)
 
 
@@ -102,9 +102,11 @@ def main(way: str, *entries: str) -> None:
         tar.extractall("/grade", filter="data")
     way, _, who = way.partition("=")
     if way == "bereft":
-        bereave(grader.pid, who)
+        bereave(grader.pid, who, signal.SIGKILL, "Z")
+    elif way == "stopped":
+        bereave(grader.pid, who, signal.SIGSTOP, "T")
     begun, before = time.monotonic(), used()
-    if way in ("warm", "bereft"):
+    if way in ("warm", "bereft", "stopped"):
         order = {"argv": ENTRYPOINT, "env": env, "timeout": 30}
         stream.write(json.dumps(order).encode() + b"\n")
         stream.flush()

@@ -279,6 +279,27 @@ def test_function_that_cannot_be_interrupted(image):
     assert graded(image, student, test, names="f g").tests == [("slow", 0.0, 1), ("fine", 1.0, 1)]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "for n in range(3):\n    try: self.st.f(n)\n    except: pass",
+        "for n in range(3):\n    with self.subTest(n): self.st.f(n)",
+        "import numpy\nfor _ in range(3): numpy.asarray(self.st.x)",
+    ],
+    ids=["except", "subtest", "numpy"],
+)
+def test_test_that_catches_the_end_of_its_time_fails_alone(image, body):
+    slow = one_test(f"{body}\nFeedback.set_score(1)", attributes="timeout = 1")
+    test = slow + "    @points(1)\n    @name('fine')\n    def test_1(self): Feedback.set_score(self.st.g() == 5)\n"
+    student = (
+        "def g(): return 5\ndef f(n):\n    while True: pass\n"
+        "class X:\n    __len__ = __getitem__ = lambda *_: f(0)\nx = X()\n"
+    )
+    got = graded(image, student, test, names="f g x")
+    assert got.tests == [("check", 0.0, 1), ("fine", 1.0, 1)]
+    assert "did not finish within the time limit of 1 second." in got.message("check")
+
+
 def test_share_of_the_jobs_limit(image):
     student = "def f(n):\n    while True: pass\n"
     got = graded(image, student, env={"SLASHGRADE_TIMEOUT_SECONDS": "8"})

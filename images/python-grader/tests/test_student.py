@@ -484,6 +484,38 @@ def test_code_that_cannot_be_interrupted_is_ended(student):
     assert not student.alive
 
 
+@pytest.mark.parametrize(
+    "handler",
+    ["while True: channel.send(['print', ''])", "channel.send(['answer', nested, [[], {'out': ''}], None])"],
+    ids=["endless", "nested"],
+)
+def test_process_that_talks_when_its_time_is_up_is_ended(student, handler):
+    f = same(
+        student,
+        "import gc, signal\nfrom slashgrade_python.worker import _OwnChannel\n"
+        "channel = next(o for o in gc.get_objects() if isinstance(o, _OwnChannel))\nnested = 1\n"
+        "for _ in range(400): nested = ['l', [nested]]\n"
+        f"def late(*_):\n    {handler}\n"
+        "def x():\n    signal.signal(signal.SIGUSR1, late)\n    while True: pass\n",
+    )
+    with pytest.raises(TimedOut), limited(0.3):
+        f()
+    assert not student.alive
+
+
+def test_nothing_is_asked_when_time_is_up(student):
+    f = same(student, "n = [0]\ndef x():\n    n[0] += 1\n    while n[0] < 9: pass\n    return n")
+    with student.within(0.3):
+        for _ in range(3):
+            with pytest.raises(TimedOut, match=r"0\.3 seconds"):
+                f()
+        with pytest.raises(TimedOut):
+            student.stop_if_late()
+    student.stop_if_late()
+    with student.within(0.3), pytest.raises(TimedOut):
+        f()
+
+
 def test_time_out_in_a_callback_ends_the_process(student):
     got = load(student, "def f(g): return g()\ndef h():\n    while True: pass", "f h")
     with pytest.raises(TimedOut), limited(0.3):

@@ -150,6 +150,14 @@ def test_killed_processes_are_replaced(image, who):
     assert (warm["status"], warm["log"]) == (0, cold["log"])
 
 
+@pytest.mark.parametrize("who", ["student", "tester", "both", "supervisor"])
+def test_stopped_processes_go_on(image, who):
+    limit = "SLASHGRADE_TIMEOUT_SECONDS=30"
+    cold, warm = (run_by_guest(image, STAND_BY, way, "SLASHGRADE_SEED=5", limit) for way in ("cold", f"stopped={who}"))
+    assert cold["results"]["score"] == 1
+    assert (warm["results"], warm["status"]) == (cold["results"], 0)
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -160,6 +168,7 @@ def test_killed_processes_are_replaced(image, who):
         "rehearsal:\ndef as_student(sock, shelf): import time; time.sleep(1000)\nimport slashgrade_python.standby as s; s.REHEARSAL = 2",
         "standby:\ndef _do(rehearse, sock, *rest): sock.send(b'\\n' + b'nonsense' * 9); signal.pause()",
         "standby:\ndef _do(rehearse, sock, *rest): sock.send(b'\\n'); os._exit(0)",
+        "pages:\nCOLLAPSE = 999",  # a request that no kernel knows
     ],
 )
 def test_processes_that_fail_or_talk_nonsense_are_replaced(image, spoil):

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
@@ -23,10 +24,19 @@ func newMan() *cobra.Command {
 			header := &doc.GenManHeader{Title: "SLASHGRADE", Section: "1", Source: "slashgrade " + version, Manual: "slashgrade"}
 			root := command.Root()
 			root.DisableAutoGenTag = true // the same program writes the same pages
+			keepExamples(root)
 			if err := doc.GenManTree(root, header, args[0]); err != nil {
 				return fmt.Errorf("write man pages: %w", err)
 			}
 			return nil
 		},
+	}
+}
+
+// keepExamples indents the lines that are indented in a command's text by as much as the pages' generator needs to leave them as they are.
+func keepExamples(command *cobra.Command) {
+	command.Long = strings.ReplaceAll(command.Long, "\n  ", "\n      ")
+	for _, below := range command.Commands() {
+		keepExamples(below)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 
-	bubble "github.com/charmbracelet/bubbles/progress"
 	"github.com/slashgrade/slashgrade/gradertest"
 )
 
@@ -13,7 +12,7 @@ import (
 type testProgress struct {
 	mu        sync.Mutex
 	out       *terminal
-	bar       *bubble.Model // nil where stderr is no terminal
+	bar       bool // false where stderr is no terminal
 	done, all int
 	failed    int
 }
@@ -22,12 +21,7 @@ type testProgress struct {
 const barWidth = 40
 
 func (t *terminal) testProgress(all int) *testProgress {
-	p := &testProgress{out: t, all: all}
-	if isTerminal(t.stderr) {
-		bar := bubble.New(bubble.WithWidth(barWidth), bubble.WithSolidFill(green), bubble.WithoutPercentage(),
-			bubble.WithColorProfile(t.colours.ColorProfile()))
-		p.bar = &bar
-	}
+	p := &testProgress{out: t, all: all, bar: isTerminal(t.stderr)}
 	p.draw()
 	return p
 }
@@ -41,25 +35,26 @@ func (p *testProgress) one(r *gradertest.Result, told bool) { //nolint:revive //
 		p.failed++
 	}
 	p.clear()
-	if told && (p.bar == nil || !r.Passed() || r.Updated) {
+	if told && (!p.bar || !r.Passed() || r.Updated) {
 		p.out.testResult(r)
 	}
 	p.draw()
 }
 
 func (p *testProgress) draw() {
-	if p.bar == nil {
+	if !p.bar {
 		return
 	}
 	text := fmt.Sprintf("%d of %d", p.done, p.all)
 	if p.failed > 0 {
 		text += ", " + p.out.colour(red, fmt.Sprintf("%d failed", p.failed))
 	}
-	_, _ = fmt.Fprintf(p.out.stderr, "%s %s", p.bar.ViewAs(float64(p.done)/float64(max(1, p.all))), text)
+	full := barWidth * p.done / max(1, p.all)
+	_, _ = fmt.Fprintf(p.out.stderr, "%s%s %s", p.out.colour(green, strings.Repeat("█", full)), p.out.colour(grey, strings.Repeat("░", barWidth-full)), text)
 }
 
 func (p *testProgress) clear() {
-	if p.bar != nil {
+	if p.bar {
 		_, _ = fmt.Fprint(p.out.stderr, "\r\033[K")
 	}
 }

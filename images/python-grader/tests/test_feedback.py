@@ -109,6 +109,8 @@ def test_array_features(data, expected):
         (np.array([1.0, 2.0 + 1e-6]), None),
         (np.array([1.0, 2.1]), "'v' is inaccurate"),
         (np.array([1.0, np.nan]), "'v' is inaccurate"),
+        (np.ma.array([1.0, 9.0], mask=[False, True]), "'v' is inaccurate"),
+        (np.ma.array([1.0, 2.0]), None),
         (np.array([1, 2]), "'v' does not have correct data type--got: 'int64', expected: 'float64'"),
     ],
 )

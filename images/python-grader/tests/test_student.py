@@ -19,7 +19,7 @@ import pytest
 import sympy
 
 from slashgrade_python import modules
-from slashgrade_python.checks import arrays, frames, scalars
+from slashgrade_python.checks import arrays, containers, frames, scalars
 from slashgrade_python.execution import Program
 from slashgrade_python.limits import TimedOut, limited
 from slashgrade_python.outcomes import Kind, Vanished
@@ -709,3 +709,16 @@ def test_frames_are_converted_before_they_are_compared(liars, name, good):
 
     problems = frames.problems("x", pandas.DataFrame({"a": ["y"]}), frames.own(liars[name]), None, frames.Rules())
     assert (problems == []) is good
+
+
+def test_tuples_are_converted_before_they_are_compared(student):
+    source = (
+        "class Liar:\n    def __eq__(self, other): return True\n    def __len__(self): return 2\n"
+        "    def __iter__(self): return iter((7, 8))\n"
+        "Liar.__module__, Liar.__qualname__ = 'functools', '_CacheInfo'\nx = Liar()\n"
+    )
+    x = same(student, source)
+    assert isinstance(x, tuple)
+    assert x == (1, 2)
+    assert containers.tuple_problems("x", (1, 2), x) == ["'x' is inaccurate"]
+    assert containers.tuple_problems("x", (7, 8), x) == []

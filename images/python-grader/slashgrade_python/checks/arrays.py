@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from slashgrade_python import mirror
@@ -56,7 +57,14 @@ def feature_problems(name: str, ref: Any, data: Any) -> list[str]:
 
 
 def close(ref: Any, data: Any, rtol: float, atol: float) -> bool:
-    """Return ``numpy.allclose(ref, data)``: |ref - data| <= atol + rtol * |data| everywhere."""
+    """Return ``numpy.allclose(ref, data)``: |ref - data| <= atol + rtol * |data| everywhere.
+
+    A mask hides nothing from a reference that has none.
+    """
     import numpy as np
 
-    return bool(np.allclose(ref, own(data), rtol=rtol, atol=atol))
+    data = own(data)
+    masked: Any = sys.modules.get("numpy.ma")  # a masked array can only be here if it is
+    if masked and isinstance(data, masked.MaskedArray) and not isinstance(ref, masked.MaskedArray):
+        data = np.asarray(data)
+    return bool(np.allclose(ref, data, rtol=rtol, atol=atol))

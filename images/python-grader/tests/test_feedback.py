@@ -8,6 +8,7 @@ import pytest
 import sympy
 
 from slashgrade_python import texts
+from slashgrade_python.checks import plots
 from slashgrade_python.feedback import Book, Feedback, GradingComplete, NoTestNamed, TestComplete
 
 NONE = "'v' is None or not defined"
@@ -242,6 +243,16 @@ LINES = (([1, 2], [3, 4]), ([1, 2], [5, 6]))
 )
 def test_plot(data, scale, expected):
     check("check_plot", expected, axes(*LINES), data(), scale)
+
+
+def test_plot_labels():
+    made = axes(LINES[0])
+    made.set_xlabel("x")
+    assert plots.label_feedback(made) == [
+        ("Plot has xlabel", True),
+        ("Plot is missing title", False),
+        ("Plot is missing ylabel", False),
+    ]
 
 
 def test_plot_in_the_original_wording(book):

@@ -23,17 +23,27 @@ func Plain(text string) string {
 // indented, and nothing of it colours what is written after it. Blinking and hidden text is shown as usual. Everything else is as in
 // [Plain].
 func Coloured(text string) string {
+	return coloured(text, func(colour []string) []string { return colour })
+}
+
+// Indexed is as [Coloured], with no other colours than the 256 that have numbers: any other becomes the nearest of them.
+func Indexed(text string) string { return coloured(text, nearest) }
+
+func coloured(text string, colours keep) string {
 	var style []string
 	lines := strings.Split(text, "\n")
 	sequences := sgr()
 	for i, line := range lines {
-		lines[i], style = colouredLine(line, sequences.FindAllStringIndex(line, -1), style)
+		lines[i], style = colouredLine(line, sequences.FindAllStringIndex(line, -1), style, colours)
 	}
 	return strings.Join(lines, "\n")
 }
 
+// keep returns the fields that stand for a colour of 256 or of any.
+type keep func(colour []string) []string
+
 // colouredLine returns the line, whose sequences stand at these places, and the style at its end.
-func colouredLine(line string, sequences [][]int, style []string) (shown string, after []string) {
+func colouredLine(line string, sequences [][]int, style []string, colours keep) (shown string, after []string) {
 	var out strings.Builder
 	out.WriteString(strings.Join(style, ""))
 	wrote := len(style) > 0
@@ -41,7 +51,7 @@ func colouredLine(line string, sequences [][]int, style []string) (shown string,
 	for _, at := range sequences {
 		out.WriteString(visible(line[len(line)-len(rest) : at[0]]))
 		rest = line[at[1]:]
-		codes := allowed(line[at[0]+len("\x1b[") : at[1]-len("m")])
+		codes := allowed(line[at[0]+len("\x1b["):at[1]-len("m")], colours)
 		switch {
 		case codes == "":
 			continue
@@ -64,7 +74,7 @@ func colouredLine(line string, sequences [][]int, style []string) (shown string,
 func sgr() *regexp.Regexp { return regexp.MustCompile(`\x1b\[[0-9;:]*m`) }
 
 // allowed keeps the codes that do no harm. The code 0 ends all that came before it.
-func allowed(codes string) string {
+func allowed(codes string, colours keep) string {
 	var kept []string
 	fields := strings.FieldsFunc(codes+";", func(r rune) bool { return r == ';' || r == ':' })
 	if len(fields) == 0 {
@@ -78,8 +88,10 @@ func allowed(codes string) string {
 			kept = []string{"0"}
 		case code == 38 || code == 48:
 			length := extended(fields[i:])
-			kept = append(kept, fields[i:i+length]...)
-			i += max(length, 1) - 1
+			if length > 0 {
+				kept = append(kept, colours(fields[i:i+length])...)
+				i += length - 1
+			}
 		case harmless(code):
 			kept = append(kept, strconv.Itoa(code))
 		}

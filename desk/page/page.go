@@ -70,7 +70,7 @@ func Write(w io.Writer, report *Report) error {
 		return fmt.Errorf("read the page's template: %w", err)
 	}
 	v := newView(report)
-	v.Style = template.CSS(style) //nolint:gosec // it is our own
+	v.Style = template.CSS(string(style) + palette()) //nolint:gosec // it is our own
 	if err := page.Execute(w, v); err != nil {
 		return fmt.Errorf("write the page: %w", err)
 	}
@@ -151,7 +151,20 @@ func coloured(text string) template.HTML {
 	if text == "" {
 		return ""
 	}
-	return template.HTML(terminal.Render([]byte(ansi.Coloured(text)))) //nolint:gosec // see above
+	return template.HTML(terminal.Render([]byte(ansi.Indexed(text)))) //nolint:gosec // see above
+}
+
+// palette is the style of the colours by numbers, under the renderer's names; the first 16 are those of page.css.
+func palette() string {
+	var rules strings.Builder
+	for number := range 256 {
+		names := [2]string{fmt.Sprintf(".term-fgx%d", number), fmt.Sprintf(".term-bgx%d", number)}
+		if red, green, blue, ok := ansi.RGB(number); ok {
+			colour := fmt.Sprintf("#%02x%02x%02x", red, green, blue)
+			rules.WriteString(names[0] + "{color:" + colour + "}" + names[1] + "{background:" + colour + "}\n")
+		}
+	}
+	return rules.String()
 }
 
 // picture is an image's address if it is one of the kinds that are shown; its bytes are encoded again, so nothing else is in it.

@@ -84,7 +84,11 @@ func testsFolder(q *question) []Finding {
 	if !q.graded() || err != nil || info.IsDir() {
 		return nil
 	}
-	return []Finding{at(q.path("tests"), top(), "tests must be a folder; as it is, no job of this question can be assembled", "make a folder tests and put the file into it")}
+	advice := "make a folder tests and put the file into it"
+	if info.Mode()&fs.ModeSymlink != 0 {
+		advice = "make a folder tests and copy into it what the link names; files that several questions share belong into serverFilesCourse"
+	}
+	return []Finding{at(q.path("tests"), top(), "tests must be a folder; as it is, no job of this question can be assembled", advice)}
 }
 
 // part is a tree of the course that a job gets under one of the folders of /grade.

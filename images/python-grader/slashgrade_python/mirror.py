@@ -12,7 +12,9 @@ import inspect
 import keyword
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from slashgrade_python import contents
 
 if TYPE_CHECKING:
     from slashgrade_python.link import Link
@@ -81,6 +83,8 @@ class RemoteObject:
 
     _remote_link: Link
     _remote_number: int
+    #: Which of Python's own classes its class derives from there, if one of ``contents.KINDS``.
+    _remote_builtin: ClassVar[type | None] = None
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith(BELIEVED):
@@ -141,8 +145,10 @@ def new_class(link: Link, number: int, description: dict[str, Any], bases: list[
         bases = [base for base in bases if issubclass(base, BaseException)] or [Exception]
         namespace: dict[str, Any] = {"__str__": _error_text}
     else:
-        bases = [base for base in bases if issubclass(base, RemoteObject)] or [RemoteObject]
         namespace = {name: _forward(name) for name in description["special"] if name in FORWARDED}
+        if builtin := next((base for base in bases if base in contents.KINDS), None):
+            namespace["_remote_builtin"] = builtin
+        bases = [base for base in bases if issubclass(base, RemoteObject)] or [RemoteObject]
         if description["unhashable"]:
             namespace["__hash__"] = None
         elif "__eq__" in namespace and "__hash__" not in namespace:
@@ -185,16 +191,26 @@ def _forward(name: str) -> Callable[..., Any]:
 
 
 def _claimed_class(value: RemoteObject) -> type:
-    """Return the class that isinstance sees: the library's own where the object is of a library's class."""
+    """Return the class that isinstance sees: the library's or Python's own where the object is of a subclass of it."""
     for kind in type(value).__mro__:
         if isinstance(kind, RemoteType) and (known := library_class(kind.__module__, kind.__qualname__)):
             return known
-    return type(value)
+    return value._remote_builtin or type(value)
 
 
 def is_stand_in(value: Any) -> bool:
     """Return whether ``value`` is an object of the other process, whatever its class claims."""
     return isinstance(type(value), RemoteType)
+
+
+def plain(value: Any) -> Any:
+    """Return ``value``, or what an object of a subclass of list, dict, float … holds there, as a plain value.
+
+    A stand-in that only claims to be of such a class comes back as it is.
+    """
+    if isinstance(value, RemoteObject) and value._remote_builtin is not None:
+        return value._remote_link.root("content", value)
+    return value
 
 
 def ask_module(value: RemoteObject, name: str) -> Any:

@@ -13,7 +13,7 @@ import sys
 import traceback
 from typing import Any
 
-from slashgrade_python import execution, figures, texts, tracebacks
+from slashgrade_python import contents, execution, figures, texts, tracebacks
 from slashgrade_python.link import Link, Pinning
 from slashgrade_python.sides import Relay, StudentSide
 from slashgrade_python.wire import Channel, Closed
@@ -56,6 +56,10 @@ class Worker:
     def module(self, name: str) -> Any:
         """Import a module, for tests that import the student's files."""
         return importlib.import_module(name)
+
+    def content(self, value: Any) -> Any:
+        """Return what an object of a subclass of list, dict, float … holds, as a plain value."""
+        return contents.content(value)
 
     def pictures(self) -> list[bytes]:
         """Return the open figures that show something, as PNG."""

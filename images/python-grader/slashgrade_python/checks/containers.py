@@ -8,11 +8,22 @@ from typing import Any
 from slashgrade_python import mirror
 
 
+def own(kind: type, data: Any) -> Any:
+    """Return ``data`` if it is a ``kind``, else None; of an object of the student's process what it really holds.
+
+    Its own methods are not asked: they could say anything.
+    """
+    if mirror.is_stand_in(data):
+        held = mirror.plain(data)
+        return held if type(held) is kind else None
+    return data if isinstance(data, kind) else None
+
+
 def list_problems(name: str, ref: Any, data: Any, entry_type: Any) -> list[str]:
     """Return what is wrong with the list ``data``: its type, its length, the type of its first wrong entry."""
     if data is None:
         return [f"'{name}' is None or not defined"]
-    if not isinstance(data, list):
+    if (data := own(list, data)) is None:
         return [f"'{name}' is not a list"]
     if len(ref) != len(data):
         return [f"'{name}' has the wrong length--expected {len(ref)}, got {len(data)}"]
@@ -27,10 +38,8 @@ def tuple_problems(name: str, ref: Any, data: Any) -> list[str]:
     """Return what is wrong with the tuple ``data``; every entry of a wrong type is told."""
     if data is None:
         return [f"{name} is None or not defined"]
-    if not isinstance(data, tuple):
+    if (data := own(tuple, data)) is None:
         return [f"{name} is not a tuple"]
-    if mirror.is_stand_in(data):
-        data = tuple(data)  # its own operators could say anything
     if len(data) != len(ref):
         return [f"{name} should be of length {len(ref)}"]
     wrong = [
@@ -47,12 +56,12 @@ def dict_problems(name: str, ref: Any, data: Any, target_keys: Iterable[Any] | N
     """Return the first thing that is wrong with the dict ``data``."""
     if data is None:
         return [f"'{name}' is None or not defined"]
-    if not isinstance(data, dict):
+    if (held := own(dict, data)) is None:
         return [f"'{name}' is not a dict, got type {type(data).__name__}"]
-    if found := _key_problems(name, ref, data, target_keys):
+    if found := _key_problems(name, ref, held, target_keys):
         return found
     for key in ref if target_keys is None else target_keys:
-        value = data[key]
+        value = held[key]
         if type(value) is not type(ref[key]):
             return [f"'{name}' has key `{key}` with type `{type(value).__name__}`, which is not the right type"]
         if not _equal(value, ref[key]):

@@ -20,10 +20,11 @@ def is_number(value: Any) -> bool:
 
 
 def own(value: Any) -> Any:
-    """Return ``value``, or the number that an object of the student's process converts to; None if to none.
+    """Return ``value``, or the number that an object of the student's process holds or converts to; None if none.
 
     Its own operators are not asked: they could say anything.
     """
+    value = mirror.plain(value)
     if not mirror.is_stand_in(value):
         return value
     for kind in (float, complex):

@@ -143,8 +143,14 @@ def _decode_dict(decoder: Decoder, tree: Any) -> Any:
     value: dict[Any, Any] = {}
     decoder.meet(value)
     keys = decoder.items(tree[1])
-    value.update(zip(keys, decoder.items(tree[2]), strict=True))
+    fill(value, keys, decoder.items(tree[2]))
     return value
+
+
+def fill(value: dict[Any, Any], keys: list[Any], items: list[Any]) -> None:
+    """Add items to a dict one by one: keys of one hash take long, and a time limit ends a loop but not ``update``."""
+    for key, item in zip(keys, items, strict=True):
+        value[key] = item
 
 
 def _encode_set(encoder: Encoder, value: set[Any]) -> Any:
@@ -155,7 +161,13 @@ def _encode_set(encoder: Encoder, value: set[Any]) -> Any:
 def _decode_set(decoder: Decoder, tree: Any) -> Any:
     value: set[Any] = set()
     decoder.meet(value)
-    value.update(decoder.items(tree[1]))
+    return _add(value, decoder.items(tree[1]))
+
+
+def _add(value: set[Any], items: list[Any]) -> set[Any]:
+    """Add items to a set one by one, as ``fill`` does to a dict."""
+    for item in items:
+        value.add(item)
     return value
 
 
@@ -191,7 +203,7 @@ _DECODERS: dict[str, Callable[[Decoder, Any], Any]] = {
     "s": _decode_set,
     "B": _decode_bytearray,
     "t": lambda decoder, tree: tuple(decoder.items(tree[1])),
-    "f": lambda decoder, tree: frozenset(decoder.items(tree[1])),
+    "f": lambda decoder, tree: frozenset(_add(set(), decoder.items(tree[1]))),
     "b": lambda decoder, tree: decoder.buffer(tree[1]),
     "i": lambda _, tree: int(tree[1], 16),
     "z": lambda _, tree: complex(tree[1], tree[2]),
@@ -206,6 +218,17 @@ _DECODERS: dict[str, Callable[[Decoder, Any], Any]] = {
 # ---------------------------------------------------------------------- named tuples
 
 _NAMED: dict[tuple[str, tuple[str, ...]], Any] = {}
+
+#: What classes of named tuples have without their author's doing, fields apart.
+_GIVEN = frozenset(vars(namedtuple("_Empty", ()))) | {
+    "__annotations__",
+    "__annotate__",
+    "__annotate_func__",
+    "__annotations_cache__",
+    "__orig_bases__",
+    "__firstlineno__",
+    "__static_attributes__",
+}
 
 
 def _named(title: str, fields: tuple[str, ...]) -> Any:
@@ -222,8 +245,9 @@ def encode_named_tuple(encoder: Encoder, value: Any) -> Any:
 
 
 def is_named_tuple(kind: type) -> bool:
-    """Return whether ``kind`` is a class made by namedtuple, with nothing added."""
-    return kind.__bases__ == (tuple,) and isinstance(getattr(kind, "_fields", None), tuple)
+    """Return whether ``kind`` is a class made by namedtuple or NamedTuple, with nothing added."""
+    fields = getattr(kind, "_fields", None)
+    return kind.__bases__ == (tuple,) and isinstance(fields, tuple) and vars(kind).keys() <= _GIVEN.union(fields)
 
 
 # ---------------------------------------------------------------------- libraries

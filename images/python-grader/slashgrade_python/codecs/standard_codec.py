@@ -8,7 +8,11 @@ import decimal
 import fractions
 from typing import Any
 
-from slashgrade_python.codec import Decoder, Encoder
+from slashgrade_python.codec import Decoder, Encoder, fill
+
+#: Bits of a fraction's numerator and denominator above which it stays where it is. Reducing one takes time with the
+#: square of them: at this bound a few tenths of a second, which no time limit can interrupt.
+FRACTION_BITS = 1 << 18
 
 _DATES = {kind.__name__: kind for kind in (datetime.date, datetime.datetime, datetime.time)}
 
@@ -19,7 +23,7 @@ def encode(encoder: Encoder, value: Any) -> Any:
     if kind is decimal.Decimal:
         return ["dm", str(value)]
     if kind is fractions.Fraction:
-        return ["fr", hex(value.numerator), hex(value.denominator)]
+        return ratio_tree("fr", value.numerator, value.denominator)
     if kind in _DATES.values() and getattr(value, "tzinfo", None) in (None, datetime.UTC):
         return ["da", kind.__name__, value.isoformat()]
     if kind is datetime.timedelta:
@@ -36,6 +40,21 @@ def encode(encoder: Encoder, value: Any) -> Any:
     return None
 
 
+def ratio_tree(tag: str, numerator: int, denominator: int) -> Any:
+    """Return the tree of a fraction; None if it is too large."""
+    if max(numerator.bit_length(), denominator.bit_length()) > FRACTION_BITS:
+        return None
+    return [tag, hex(numerator), hex(denominator)]
+
+
+def ratio(tree: Any) -> tuple[int, int]:
+    """Return numerator and denominator of such a tree. Raises ValueError if they are too large."""
+    numerator, denominator = int(tree[1], 16), int(tree[2], 16)
+    if max(numerator.bit_length(), denominator.bit_length()) > FRACTION_BITS:
+        raise ValueError("too large a fraction")
+    return numerator, denominator
+
+
 def _date(_: Decoder, tree: Any) -> Any:
     if tree[1] == "timedelta":
         return datetime.timedelta(*map(int, tree[2:5]))
@@ -43,7 +62,9 @@ def _date(_: Decoder, tree: Any) -> Any:
 
 
 def _pairs(decoder: Decoder, keys: Any, values: Any) -> dict[Any, Any]:
-    return dict(zip(decoder.items(keys), decoder.items(values), strict=True))
+    pairs: dict[Any, Any] = {}
+    fill(pairs, decoder.items(keys), decoder.items(values))
+    return pairs
 
 
 def _default(decoder: Decoder, tree: Any) -> Any:
@@ -53,7 +74,7 @@ def _default(decoder: Decoder, tree: Any) -> Any:
 
 DECODERS = {
     "dm": lambda _, tree: decimal.Decimal(tree[1]),
-    "fr": lambda _, tree: fractions.Fraction(int(tree[1], 16), int(tree[2], 16)),
+    "fr": lambda _, tree: fractions.Fraction(*ratio(tree)),
     "da": _date,
     "dq": lambda decoder, tree: collections.deque(decoder.items(tree[1]), tree[2]),
     "ct": lambda decoder, tree: collections.Counter(_pairs(decoder, tree[1], tree[2])),

@@ -1,7 +1,8 @@
 """SymPy: expressions as trees of class names; no text is ever parsed.
 
 ``expression.func(*expression.args) == expression`` is SymPy's own rule; only atoms need words of their own.
-Constructors are given expressions, never strings: some of them would evaluate a string as Python.
+Constructors are given expressions, never strings: some of them would evaluate a string as Python. They evaluate
+nothing: the expression is to be what it was, and ``10**10**9`` would keep them busy beyond any time limit.
 """
 
 from __future__ import annotations
@@ -9,15 +10,28 @@ from __future__ import annotations
 from typing import Any
 
 import sympy
-from sympy.core.function import AppliedUndef
+from sympy.core.function import Application, AppliedUndef
+from sympy.core.relational import Relational
 
 from slashgrade_python.codec import Decoder, Encoder
+from slashgrade_python.codecs.standard_codec import ratio, ratio_tree
 
 _ATOMS = """
 Pi Exp1 ImaginaryUnit Infinity NegativeInfinity ComplexInfinity NaN EulerGamma GoldenRatio Catalan true false
 EmptySet UniversalSet Reals Integers Naturals Naturals0 Rationals Complexes
 """
 _SINGLETONS = {name: getattr(sympy.S, name) for name in _ATOMS.split()}
+#: The classes whose constructors evaluate unless they are told not to.
+_EVALUATING = (
+    sympy.Add,
+    sympy.Mul,
+    sympy.Pow,
+    Application,
+    Relational,
+    sympy.Union,
+    sympy.Intersection,
+    sympy.FiniteSet,
+)
 _NAMES = {value: name for name, value in _SINGLETONS.items()}
 
 
@@ -38,7 +52,7 @@ def _tree(value: Any) -> Any:
     if isinstance(value, sympy.Integer):
         return ["Integer", hex(value.p)]
     if isinstance(value, sympy.Rational):
-        return ["Rational", hex(value.p), hex(value.q)]
+        return ratio_tree("Rational", value.p, value.q)
     if isinstance(value, sympy.Float):
         sign, mantissa, exponent, bits = value._mpf_
         return ["Float", int(sign), hex(int(mantissa)), int(exponent), int(bits), int(value._prec)]
@@ -66,9 +80,11 @@ def _expression(tree: Any) -> Any:
     if kind == "Integer":
         return sympy.Integer(int(tree[1], 16))
     if kind == "Rational":
-        return sympy.Rational(int(tree[1], 16), int(tree[2], 16))
+        return sympy.Rational(*ratio(tree))
     if kind == "Float":
         sign, mantissa, exponent, bits, precision = (int(tree[1]), int(tree[2], 16), *map(int, tree[3:]))
+        if bits != mantissa.bit_length():
+            raise ValueError("not a floating point number")
         return sympy.Float._new((sign, mantissa, exponent, bits), precision)
     if kind == "S":
         return _SINGLETONS[tree[1]]
@@ -76,10 +92,15 @@ def _expression(tree: Any) -> Any:
         return sympy.Symbol(str(tree[1]), **{str(key): bool(on) for key, on in tree[2].items()})
     if kind == "Applied":
         return sympy.Function(str(tree[1]))(*map(_expression, tree[2]))
-    made = getattr(sympy, kind)
-    if not (isinstance(made, type) and issubclass(made, sympy.Basic)):
-        raise ValueError("not a class of expressions")
-    return made(*map(_expression, tree[1]))
+    return _compound(getattr(sympy, kind), [_expression(argument) for argument in tree[1]])
+
+
+def _compound(made: Any, arguments: list[Any]) -> Any:
+    if not (isinstance(made, type) and issubclass(made, sympy.Basic)) or issubclass(made, sympy.Atom):
+        raise ValueError("not a class of compound expressions")
+    if issubclass(made, _EVALUATING) and made is not sympy.betainc_regularized:  # which has no such parameter
+        return made(*arguments, evaluate=False)
+    return made(*arguments)
 
 
 def _matrix(_: Decoder, tree: Any) -> Any:

@@ -7,8 +7,9 @@ from typing import Any
 
 from slashgrade_python.outcomes import UnreadableFile
 
-#: What makes a cell need IPython's transformer: magics, shell commands, help. Other cells are Python as they are.
-_SPECIAL = "%!?"
+#: What makes a cell need IPython's transformer: magics, shell commands, help, prompts that were pasted with the code.
+#: So does a cell that is indented as a whole. Other cells are Python as they are.
+_SPECIAL = ("%", "!", "?", ">>>", "In [")
 
 
 def source(text: str, key: str, name: str) -> str:
@@ -34,7 +35,8 @@ def _text(lines: Any) -> str:
 
 def _python(code: str) -> str:
     """Return a cell as Python, by IPython's rules where it has anything that Python does not know."""
-    if not any(mark in code for mark in _SPECIAL):
+    is_indented = code.lstrip("\n")[:1].isspace()
+    if not is_indented and not any(mark in code for mark in _SPECIAL):
         return code
     from IPython.core.inputtransformer2 import TransformerManager
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -108,6 +110,10 @@ def test_array_features(data, expected):
     [
         (np.array([1.0, 2.0]), None),
         (np.array([1.0, 2.0 + 1e-6]), None),
+        (None, NONE),
+        ([1.0, 2.0], "'v' is not a numpy array"),
+        (np.matrix([1.0, 2.0]), MATRIX),
+        (np.array([1.0]), "'v' does not have correct shape--got: '(1,)', expected: '(2,)'"),
         (np.array([1.0, 2.1]), "'v' is inaccurate"),
         (np.array([1.0, np.nan]), "'v' is inaccurate"),
         (np.ma.array([1.0, 9.0], mask=[False, True]), "'v' is inaccurate"),
@@ -123,6 +129,48 @@ def test_array_allclose_critical_raises_without_text():
     with pytest.raises(GradingComplete):
         Feedback.check_numpy_array_allclose("v", np.zeros(1), np.ones(1), accuracy_critical=True)
     assert said() == "'v' is inaccurate\n"
+
+
+def test_array_allclose_tolerances():
+    ref = np.array([1.0])
+    assert Feedback.check_numpy_array_allclose("v", ref, np.array([1.4]), rtol=0, atol=0.5) is True
+    assert Feedback.check_numpy_array_allclose("v", ref, np.array([1.6]), rtol=0, atol=0.5) is False
+    assert Feedback.check_numpy_array_allclose("v", ref, np.array([1.6]), rtol=0.5, atol=0) is True
+    assert said() == "'v' looks good\n'v' is inaccurate\n'v' looks good\n"
+
+
+FLAGS = "accuracy_critical=False, report_failure=True, report_success=True"
+SIGNATURES = {
+    "check_numpy_array_sanity": "name, num_axes, data",
+    "check_numpy_array_features": f"name, ref, data, {FLAGS}",
+    "check_numpy_array_allclose": "name, ref, data, accuracy_critical=False, rtol=1e-05, atol=1e-08, report_success=True, "
+    "report_failure=True",
+    "check_list": f"name, ref, data, entry_type=None, {FLAGS}",
+    "check_dict": f"name, ref, data, *, target_keys=None, {FLAGS}",
+    "check_tuple": f"name, ref, data, {FLAGS}",
+    "check_scalar": "name, ref, data, accuracy_critical=False, rtol=1e-05, atol=1e-08, report_success=True, "
+    "report_failure=True",
+    "check_plot": f"name, ref, plot, check_axes_scale=None, {FLAGS}",
+    "check_dataframe": "name, ref, data, subset_columns=None, check_values=True, allow_order_variance=True, "
+    "display_input=False, report_success=True",
+    "call_user": "f, *args, stop_on_exception=True, **kwargs",
+    "add_feedback": "text",
+    "set_score": "score",
+    "finish": "fb_text",
+    "finish_test": "fb_text",
+    "set_name": "name",
+    "set_test": "test",
+    "set_main_output": "",
+    "clear_iteration_prefix": "",
+    "not_allowed": "*_args, **_kwargs",
+}
+
+
+@pytest.mark.parametrize("method", SIGNATURES)
+def test_signatures(method):
+    parameters = inspect.signature(getattr(Feedback, method)).parameters.values()
+    bare = [each.replace(annotation=inspect.Parameter.empty) for each in parameters]
+    assert str(inspect.Signature(bare)) == f"({SIGNATURES[method]})"
 
 
 def test_positional_order_of_flags():
@@ -157,12 +205,24 @@ def test_list(data, entry, expected):
         ({}, None, "'v' has missing keys: `a, b`"),
         ({"a": 1, "b": 2.0, "z": 0, "c": 0}, None, "'v' has extra keys: `c, z`"),
         ({"a": 1, "z": 0}, ["a"], None),
+        ({"z": 0}, ["a"], "'v' has missing keys: `a`"),
+        ({"a": 1, "b": 2.5}, ["a"], None),
+        ({"a": True, "b": 2.0}, None, "'v' has key `a` with type `bool`, which is not the right type"),
         ({"a": 1.0, "b": 2.0}, None, "'v' has key `a` with type `float`, which is not the right type"),
         ({"a": 5, "b": 2.0}, None, "'v' has key `a` with value `5`, which is not correct"),
     ],
 )
 def test_dict(data, keys, expected):
     check("check_dict", expected, {"a": 1, "b": 2.0}, data, target_keys=keys)
+
+
+def test_dict_with_keys_of_several_types_and_arrays():
+    ref = {1: np.array([1, 2]), "b": 0}
+    check("check_dict", None, ref, {1: np.array([1, 2]), "b": 0})
+    Feedback.book.pages.clear()
+    check("check_dict", "'v' has missing keys: `1, b`", ref, {})
+    Feedback.book.pages.clear()
+    check("check_dict", "'v' has key `1` with value `[1 3]`, which is not correct", ref, {1: np.array([1, 3]), "b": 0})
 
 
 def test_dict_with_keys_that_the_reference_lacks():
@@ -204,6 +264,9 @@ FRAME = pd.DataFrame({"a": [1, 2], "b": ["u", "v"]})
         (FRAME.assign(c=0), {"check_values": False}, None),
         (FRAME[["b", "a"]].iloc[::-1], {}, None),
         (FRAME[["b", "a"]], {"allow_order_variance": False}, "v is inaccurate"),
+        (FRAME[["a"]], {"subset_columns": ["b"]}, "Variable (column) `b` is not in `v`"),
+        (FRAME[["a"]], {"subset_columns": ["a"]}, None),
+        (FRAME.assign(a=[1.0, 2.0]), {}, "v is inaccurate"),
     ],
 )
 def test_dataframe(data, options, expected):
@@ -213,6 +276,17 @@ def test_dataframe(data, options, expected):
 def test_dataframe_shown():
     Feedback.check_dataframe("v", FRAME, FRAME, display_input=True)
     assert said() == f"'v' looks good\n----------\n{FRAME.to_string(max_rows=9)}\n"
+
+
+def test_wrong_dataframe_shown_in_nine_rows():
+    long = pd.DataFrame({"a": range(40)})
+    assert Feedback.check_dataframe("v", FRAME, long, display_input=True) is False
+    assert said() == f"v is inaccurate\n----------\n{long.to_string(max_rows=9)}\n"
+
+
+def test_dataframe_without_a_word():
+    assert Feedback.check_dataframe("v", FRAME, FRAME, report_success=False) is True
+    assert said() == ""
 
 
 def axes(*lines, scale="linear"):
@@ -237,6 +311,8 @@ LINES = (([1, 2], [3, 4]), ([1, 2], [5, 6]))
         (lambda: 3, None, "'v' is not an object of matplotlib axes"),
         (lambda: axes(*LINES, scale="log"), "x", "'v' does not have the correct scale for its axes"),
         (lambda: axes(*LINES, scale="log"), "y", None),
+        (lambda: axes(*LINES, scale="log"), None, None),
+        (lambda: axes(*LINES, scale="log"), "xy", "'v' does not have the correct scale for its axes"),
         (lambda: axes(LINES[0]), None, "1 lines were plotted in 'v' but 2 lines were expected"),
         (lambda: axes(LINES[0], LINES[0]), None, "'v' is inaccurate"),
     ],
@@ -265,6 +341,38 @@ def test_critical_failure_finishes_with_an_empty_line():
     with pytest.raises(GradingComplete):
         Feedback.check_scalar("v", 1, 2, accuracy_critical=True)
     assert said() == "'v' is inaccurate\n\n"
+
+
+CRITICAL = [
+    (
+        "check_numpy_array_features",
+        (np.zeros(2), np.zeros(3)),
+        "'v' does not have correct shape--got: '(3,)', expected: '(2,)'",
+    ),
+    ("check_numpy_array_allclose", (np.zeros(2), None), NONE),
+    ("check_list", ([1], []), "'v' has the wrong length--expected 1, got 0"),
+    ("check_dict", ({}, []), "'v' is not a dict, got type list"),
+    ("check_tuple", ((1, 2), (1.0, 2.0)), "v[0] should be of type int\nv[1] should be of type int"),
+    ("check_plot", (None, None), NONE),
+]
+
+
+@pytest.mark.parametrize(("method", "arguments", "expected"), CRITICAL)
+def test_critical_failures_finish(method, arguments, expected):
+    with pytest.raises(GradingComplete):
+        getattr(Feedback, method)("v", *arguments, accuracy_critical=True)
+    assert said() == f"{expected}\n\n"
+    Feedback.book.pages.clear()
+    with pytest.raises(GradingComplete):
+        getattr(Feedback, method)("v", *arguments, accuracy_critical=True, report_failure=False)
+    assert said() == "\n"
+
+
+@pytest.mark.parametrize(("ending", "raised"), [("finish", GradingComplete), ("finish_test", TestComplete)])
+def test_endings(ending, raised):
+    with pytest.raises(raised):
+        getattr(Feedback, ending)("enough")
+    assert said() == "enough\n"
 
 
 def test_silence():
@@ -298,6 +406,24 @@ def test_call_user_with_a_failing_callable(book):
     )
     assert said().endswith("ValueError: no\n\n")
     assert book.test.points == 0
+
+
+def test_call_user_with_nothing_to_call(book):
+    book.test.points = 0.7
+    with pytest.raises(GradingComplete):
+        Feedback.call_user(3)
+    assert book.test.points == 0
+
+
+def test_call_user_in_the_clearer_wording():
+    scope = {}
+    exec(compile("def broken(): return {}[1]", "/grade/run/user_code.py", "exec"), scope)
+    with pytest.raises(TestComplete):
+        Feedback.call_user(scope["broken"], stop_on_exception=False)
+    assert said().startswith(
+        "The callable 'broken' supplied in your code failed with an exception while it was being called by the "
+        "grading code:\nTraceback (most recent call last):\n"
+    )
 
 
 def test_call_user_can_stop_this_test_only():

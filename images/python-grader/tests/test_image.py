@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 from jobs import HEAD, files, one_test, run
@@ -157,6 +158,17 @@ def test_name_error_in_the_original_wording(image):
     assert got.results["format_errors"] == ["Your code has a syntax error."]
     assert got.results["output"].startswith("Traceback")
     assert "/python_autograder/" in got.results["output"]
+
+
+def test_exception_in_a_test_in_the_original_wording(image):
+    got = graded(image, "def f(n): return {}[n]", one_test("self.st.f(3)"), env=ORIGINAL)
+    assert got.tests == [("check", 0.0, 1)]
+    assert got.message().startswith(
+        "There was an error while grading your code.\n\nReview the question text to ensure your code matches\n"
+        "the expected requirements, such as variable names,\nfunction names, and parameters.\n\n"
+        "Look at the traceback below to help debug your code:\nTraceback (most recent call last):\n"
+    )
+    assert "KeyError: 3\n" in got.message()
 
 
 def test_exception_at_module_level(image):
@@ -463,6 +475,21 @@ def test_reference_sees_setup_and_data(image):
     assert got.results["score"] == 1.0, got
 
 
+def test_names_of_the_reference(image):
+    names = ["a", "b", "data", "g", "repeated_setup", "test_iter_num", "y"]
+    got = graded(
+        image,
+        "x = 1",
+        one_test(
+            f"names = [n for n in {[*names, '_hidden', '_own', 'math', 're']} if hasattr(self.ref, n)]\n"
+            f"Feedback.add_feedback(repr(names))\nFeedback.set_score(names == {names})"
+        ),
+        ans="import math\ny = g(b)\n_own = 1",
+        setup="import re\na, b, _hidden = 1, 2, 3\ndef g(v): return v\ndef repeated_setup(): pass\n",
+    )
+    assert got.results["score"] == 1.0, got
+
+
 def test_leading_and_trailing_code(image):
     got = graded(
         image,
@@ -667,7 +694,10 @@ def test_unreadable_file_is_not_blamed_on_the_question(image, name, content, tes
 def test_unreadable_file_in_the_original_wording(image):
     got = graded(image, None, more={"student/code.py": "x = 1"}, env=ORIGINAL)
     assert got.tests == [("Internal Grading Error", 0, 1)]
-    assert got.message().startswith("The grader encountered an error while grading your code.\n\nThe associated")
+    assert got.message().startswith(
+        "The grader encountered an error while grading your code.\n\nThe associated traceback is:\n"
+        "Traceback (most recent call last):\n"
+    )
 
 
 def test_functions_that_setup_forbids(image):
@@ -802,6 +832,45 @@ def test_student_runs_as_ag(image):
     assert got.results["score"] == 1.0, got
 
 
+def test_environment_of_student_code(image):
+    wanted = {
+        "PYTHONIOENCODING": "UTF-8",
+        "LANG": "en_US.UTF-8",
+        "PYTHONPATH": "/grade/serverFilesCourse/",
+        "HOME": "/home/ag",
+        "OF_THE_COURSE": "kept",
+    }
+    student = f"import os, sys\nx = [[os.environ.get(k) for k in {list(wanted)}], sys.path[:2], sys.version_info[:2]]"
+    found = [list(wanted.values()), ["/grade/run", "/grade/serverFilesCourse/"], (3, 13)]
+    got = graded(image, student, one_test(f"self.assertEqual(self.st.x, {found})\nFeedback.set_score(1)"), env=wanted)
+    assert got.results["score"] == 1.0, got
+
+
+def test_layout_seen_by_student_code(image):
+    student = (
+        "import os\nmode = lambda p: oct(os.stat(p).st_mode & 0o7777)\n"
+        "x = [mode('/grade/run'), mode('/grade/run/user_code.py'), os.stat('/grade/run/user_code.py').st_uid]\n"
+        "x += [os.listdir(f'/grade/{p}') for p in ('student', 'tests', 'data')]\n"
+        "x += [os.listdir('/grade/serverFilesCourse'), os.access('/grade/results', os.W_OK)]\n"
+    )
+    wanted = ["0o1777", "0o755", 0, [], [], [], ["course.py"], False]
+    got = graded(
+        image,
+        student,
+        one_test(f"Feedback.add_feedback(repr(self.st.x))\nFeedback.set_score(self.st.x == {wanted})"),
+        more={"serverFilesCourse/course.py": ""},
+    )
+    assert got.results["score"] == 1.0, got
+
+
+def test_errors_and_late_prints_go_to_the_log(image):
+    student = "import sys\nprint('loaded')\nprint('complaint', file=sys.stderr)\ndef f(n):\n    print('late')\n    return n * 2\n"
+    got = graded(image, student, one_test(f"print('by the test')\n{CALL}"))
+    assert got.results["output"] == "loaded\n"
+    for line in ("complaint", "late", "by the test"):
+        assert f"{line}\n" in got.log
+
+
 # ---------------------------------------------------------------------- the image by itself
 
 
@@ -843,6 +912,17 @@ def test_tools_and_pins(image):
     assert done.stdout.count("/usr/bin/") == 5, done
     assert "True 2.4.6" in done.stdout
     assert "en_US.utf8" in done.stdout
+
+
+def test_packages_have_the_pinned_versions(image):
+    lines = (Path(__file__).parent.parent / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert len(pins) == 30 + 1  # the contract's, and cloudpickle
+    code = "import sys, importlib.metadata as m\nfor p in sys.argv[1:]: print(f'{p}=={m.version(p)}')"
+    names = [pin.partition("==")[0] for pin in pins]
+    command = ["docker", "run", "--rm", "--network=none", "--entrypoint=/venv/bin/python", image, "-c", code, *names]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == pins
 
 
 # ---------------------------------------------------------------------- what imports leave

@@ -14,6 +14,7 @@ import pytest
 
 from slashgrade_python import guard, imports, notebook, report, seeds, texts, tracebacks
 from slashgrade_python.execution import Capture
+from slashgrade_python.feedback import Book, Feedback
 from slashgrade_python.layout import RESERVE, Layout
 from slashgrade_python.limits import Limits, TimedOut, limited, shown, since_start
 from slashgrade_python.outcomes import QuestionFault, UnreadableFile
@@ -291,9 +292,25 @@ def cells(*sources, kind="code"):
 
 def test_notebook_cells():
     text = cells("a", "  #grade\nb", "c #grade", ["#grade", "\nd"], "#other")
-    assert notebook.source(text, "#grade", "") == "  #grade\nb\n#grade\nd"
+    assert notebook.source(text, "#grade", "") == "  #grade\nb\n\n#grade\nd"
     assert notebook.source(cells("#grade", kind="markdown"), "#grade", "") == ""
     assert "get_ipython()" in notebook.source(cells("#grade\n!ls"), "#grade", "")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "  #grade\n  x = 5",
+        "\n    #grade\n    x = 5\n",
+        "#grade\n>>> x = (\n...     5)",
+        "#grade\nIn [1]: x = 5",
+        "#grade\nx = 5",
+    ],
+)
+def test_cells_are_read_as_jupyter_reads_them(cell):
+    scope = {}
+    exec(notebook.source(cells(cell), "#grade", ""), scope)
+    assert scope["x"] == 5
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"cells": [{}]}'])
@@ -362,6 +379,25 @@ def test_broken_frames(data):
     raw.close()
     with pytest.raises(Closed):
         right.receive()
+
+
+# ---------------------------------------------------------------------- the student's source, shown
+
+
+def test_student_code_is_shown(tmp_path, capsys):
+    from pl_helpers import print_student_code
+
+    file, book = tmp_path / "nb.ipynb", tmp_path / "user_code.py"
+    file.write_text(json.dumps({"cells": [{"cell_type": "code", "source": s} for s in ("#grade\nx = 1", "y = 2")]}))
+    book.write_text("x = 'é'\n", encoding="utf-8")
+    Feedback.book = Book(current="test_0")
+    print_student_code(str(book))
+    shown = Feedback.book.read("test_0")
+    assert "\x1b[38;5;" in shown
+    assert re.sub(r"\x1b\[[0-9;]*m", "", shown) == "x = 'é'\n\n"
+    print_student_code(str(file), as_feedback=False)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out) == "#grade\nx = 1\n\n"
+    assert Feedback.book.read("test_0") == shown
 
 
 # ---------------------------------------------------------------------- README.md

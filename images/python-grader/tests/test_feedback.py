@@ -238,6 +238,7 @@ def test_dict_with_keys_that_the_reference_lacks():
         ([1, "a"], "v is not a tuple"),
         ((1,), "v should be of length 2"),
         ((1.0, 2), "v[0] should be of type int\nv[1] should be of type str"),
+        ((True, "a"), "v[0] should be of type int"),  # exactly that type
         ((2, "a"), "'v' is inaccurate"),
     ],
 )

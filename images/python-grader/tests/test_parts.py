@@ -412,3 +412,7 @@ def test_contract_names_tests_that_exist():
     assert len(named) > 50
     for name, more in named:
         assert name in there or (more and any(each.startswith(name) for each in there)), name
+    jobs = re.findall(r"`([a-z]+(?:-[a-z]+)*)`", "".join(re.findall(r"\bE (`[^|;]*)", table)))
+    assert len(jobs) > 10
+    for job in jobs:
+        assert (folder.parent / "examplejobs" / "jobs" / f"{job}.txtar").exists(), job

@@ -67,7 +67,7 @@ func courseHere(named string) (string, error) {
 		folder = here
 	}
 	if named != "" {
-		if info, err := os.Stat(named); err != nil || !info.IsDir() {
+		if !isFolder(named) {
 			return "", fmt.Errorf("there is no course's folder %s", named)
 		}
 		return named, nil

@@ -35,10 +35,11 @@ func RGB(number int) (red, green, blue int, ok bool) {
 	}
 }
 
-// nearest is the palette's colour that comes nearest to any, by its fields 38 or 48, 2, red, green, blue.
+// nearest is the palette's colour that comes nearest to any, by its fields 38 or 48, 2, red, green, blue. One of the first 16 gets the code
+// that it has without a number.
 func nearest(fields []string) []string {
-	if fields[1] != "2" {
-		return fields
+	if fields[1] == "5" {
+		return named(fields)
 	}
 	var want [3]int
 	for i := range want {
@@ -53,6 +54,21 @@ func nearest(fields []string) []string {
 		}
 	}
 	return []string{fields[0], "5", fmt.Sprint(best)}
+}
+
+// named is a colour by its fields 38 or 48, 5, number.
+func named(fields []string) []string {
+	const bright, fromPlain = 8, 60 - 8 // the codes of the bright ones begin 60 above the others
+	ground, _ := strconv.Atoi(fields[0])
+	number, _ := strconv.Atoi(fields[2])
+	switch first := ground - 8; { // 30 or 40
+	case number < bright:
+		return []string{fmt.Sprint(first + number)}
+	case number < cubeBegin:
+		return []string{fmt.Sprint(first + fromPlain + number)}
+	default:
+		return fields
+	}
 }
 
 func square(n int) int { return n * n }

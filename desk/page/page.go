@@ -154,14 +154,12 @@ func coloured(text string) template.HTML {
 	return template.HTML(terminal.Render([]byte(ansi.Indexed(text)))) //nolint:gosec // see above
 }
 
-// palette is the style of the colours by numbers, under the renderer's names; the first 16 are those of page.css.
+// palette is the style of the colours by numbers, under the renderer's names; the first 16 have their names in page.css.
 func palette() string {
 	var rules strings.Builder
 	for number := range 256 {
-		names := [2]string{fmt.Sprintf(".term-fgx%d", number), fmt.Sprintf(".term-bgx%d", number)}
 		if red, green, blue, ok := ansi.RGB(number); ok {
-			colour := fmt.Sprintf("#%02x%02x%02x", red, green, blue)
-			rules.WriteString(names[0] + "{color:" + colour + "}" + names[1] + "{background:" + colour + "}\n")
+			fmt.Fprintf(&rules, ".term-fgx%[1]d{color:#%02[2]x%02[3]x%02[4]x}.term-bgx%[1]d{background:#%02[2]x%02[3]x%02[4]x}\n", number, red, green, blue)
 		}
 	}
 	return rules.String()

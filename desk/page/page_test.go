@@ -77,7 +77,7 @@ func checkElements(t *testing.T, text string) {
 func TestPage(t *testing.T) {
 	report := &jobspec.Report{
 		Succeeded: true, Outcome: jobspec.Graded,
-		Results: []byte(`{"score": 0.5, "output": "\u001b[31mred\u001b[0m \u001b[38;5;202;1mmany\u001b[0m \u001b[48;2;1;2;250;1many\u001b[0m", "tests": [
+		Results: []byte(`{"score": 0.5, "output": "\u001b[31mred\u001b[0m \u001b[38;5;202;1mmany\u001b[0m \u001b[48;2;1;2;250;1many\u001b[0m \u001b[38;5;9mbright\u001b[0m \u001b[48;5;2mgreen\u001b[0m", "tests": [
 			{"name": "adds", "points": 1, "max_points": 1}, {"name": "divides", "points": 0, "max_points": 1.125}]}`),
 	}
 	begin := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
@@ -86,6 +86,7 @@ func TestPage(t *testing.T) {
 	for _, want := range []string{
 		`<p class="verdict some">50 %</p>`, "1 of 2.12 points", `<li class="passed">`, `<li class="failed">`, "0/1.12",
 		`<span class="term-fg31">red</span>`, `<span class="term-fgx202 term-fg1">many</span>`, ".term-fgx202{color:#ff5f00}",
+		`<span class="term-fgi91">bright</span>`, `<span class="term-bg42">green</span>`,
 		`<span class="term-bgx21 term-fg1">any</span>`, ".term-bgx21{background:#0000ff}", "<th>prepare</th><td class=\"took\">300 ms</td>", "margin-left:75.00%;width:25.00%",
 	} {
 		if !strings.Contains(text, want) {

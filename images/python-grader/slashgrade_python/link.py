@@ -17,7 +17,7 @@ import types
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from slashgrade_python import errors, mirror
+from slashgrade_python import errors, mirror, service
 from slashgrade_python.codec import Decoder, Encoder, Undecodable
 from slashgrade_python.sharing import READ_CONTAINERS, READ_ITEMS, Shared, pinnable
 from slashgrade_python.wire import Channel, Closed
@@ -36,7 +36,7 @@ class Side(Protocol):
         """Return the value of such a tree. Raises Undecodable."""
 
     def permit(self, operation: str, target: Any, arguments: tuple[Any, ...]) -> None:
-        """Raise PermissionError if the other side may not ask this."""
+        """Raise PermissionError if the other side may not ask this: one of OPERATIONS, or ``service.MAKE``."""
 
     def state(self) -> Any:
         """Return what else the other side must know before it goes on; plain JSON."""
@@ -73,6 +73,8 @@ class Link:
         self._exported: dict[int, Any] = {0: root}
         self._numbers: dict[int, int] = {id(root): 0}
         self._remote: dict[int, Any] = {}
+        #: The numbers of the classes that are known to the other side as some object's class, no more.
+        self._described: set[int] = set()
         #: How many operations of the other side's asking are being done.
         self.busy = 0
 
@@ -173,6 +175,8 @@ class Link:
         except (Undecodable, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
             raise Closed(f"not a request: {error}") from error
         try:
+            asked = service.MAKE if operation == "call" and number in self._described else operation
+            self.side.permit(asked, target, args)
             value = self._do(operation, target, args, kwargs)
         except (Closed, errors.ENDS_CONVERSATION):
             raise
@@ -187,7 +191,6 @@ class Link:
     def _do(self, operation: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self.busy += 1
         try:
-            self.side.permit(operation, target, args)
             return OPERATIONS[operation](target, *args, **kwargs)
         finally:
             self.busy -= 1
@@ -260,7 +263,9 @@ class Link:
 
     def _export(self, value: Any, encoder: Encoder) -> Any:
         if isinstance(value, type):
-            return self.class_tree(value, encoder)
+            tree = self.class_tree(value, encoder)
+            self._described.discard(self._numbers.get(id(value), -1))
+            return tree
         known = id(value) in self._numbers
         number = self._numbers.setdefault(id(value), len(self._exported))
         self._exported[number] = value
@@ -280,6 +285,7 @@ class Link:
         self._exported[number] = kind
         if known:
             return ["class", number, None, []]
+        self._described.add(number)
         bases = [self.class_tree(base, encoder) for base in kind.__bases__]
         return ["class", number, mirror.describe(kind), bases]
 

@@ -16,7 +16,7 @@ import sys
 import types
 from typing import Any
 
-from slashgrade_python import mirror, portable
+from slashgrade_python import portable, service
 from slashgrade_python.codec import Decoder, Encoder, Undecodable
 
 
@@ -84,10 +84,6 @@ def _class_of_numpy(name: str) -> Any:
     return found
 
 
-#: Methods cross as objects: these are what ``getattr`` returned, which gives public ones only.
-METHODS = (types.MethodType, types.BuiltinMethodType)
-
-
 class TesterSide:
     """The tester's rules."""
 
@@ -122,19 +118,10 @@ class TesterSide:
     def permit(self, operation: str, target: Any, arguments: tuple[Any, ...]) -> None:
         """Allow calls of what can be called, and of other objects public attributes and operators."""
         name = arguments[0] if arguments else ""
-        if operation == "call":
+        if isinstance(target, Host) and operation == "special" and name in Host.METHODS:
             return
-        if operation == "special" and name == "__call__" and isinstance(target, METHODS):
-            return
-        if isinstance(target, types.FunctionType | types.MethodType | types.BuiltinFunctionType | type):
-            raise PermissionError("functions and classes of the tests can only be called")
-        if operation == "special" and name in mirror.FORWARDED:
-            return
-        if operation == "special" and isinstance(target, Host) and name in Host.METHODS:
-            return
-        if operation in ("getattr", "setattr") and isinstance(name, str) and not name.startswith("_"):
-            return
-        raise PermissionError(f"{operation} {name!r} is not allowed on objects of the tests")
+        if not service.permits(operation, target, name):
+            raise PermissionError(f"{operation} {name!r} is not allowed on this object of the tests")
 
     def state(self) -> Any:
         """Return the generators' states if tests have changed them, and whether tests answer ``input()``."""

@@ -9,7 +9,11 @@ import fractions
 import inspect
 import io
 import math
+import os
 import random
+import sqlite3
+import sys
+import unittest
 from contextlib import redirect_stdout
 
 import networkx as nx
@@ -21,6 +25,7 @@ import sympy
 from slashgrade_python import modules
 from slashgrade_python.checks import arrays, containers, frames, scalars
 from slashgrade_python.execution import Program
+from slashgrade_python.feedback import Feedback
 from slashgrade_python.limits import TimedOut, limited
 from slashgrade_python.outcomes import Kind, Vanished
 
@@ -578,6 +583,77 @@ def test_tester_serves_nothing_private(student, attempt):
     log = []
     with pytest.raises(PermissionError):
         f(lambda v: log.append(v))
+
+
+class Box:
+    """A class of the tests', with what leads to the tests."""
+
+    __module__ = "test"
+
+    def __init__(self, *held):
+        self.held = held
+
+
+class Case(unittest.TestCase):
+    __module__ = "test"
+    ref = "s3cret"
+
+    def runTest(self): ...
+
+
+def numbers():
+    yield from (1, 2, 3)
+
+
+def asking(student, monkeypatch, expression):
+    """Return a function of the student's that returns what an expression in ``o`` is. This module becomes test.py."""
+    monkeypatch.setitem(sys.modules, "test", sys.modules[__name__])
+    return load(student, f"def f(o): return {expression}", "f")["f"]
+
+
+@pytest.mark.parametrize(
+    ("handed", "attempt"),
+    [
+        (numbers, "o.gi_frame"),
+        (numbers, "o.gi_code"),
+        (numbers, "o.gi_yieldfrom"),
+        (lambda: sys._getframe(), "o.f_globals"),
+        (lambda: sys._getframe(), "o.f_back"),
+        (lambda: numbers.__code__, "o.co_consts"),
+        (lambda: Box(Case()).held[0], "o.ref"),
+        (lambda: Box(Case()), "o.held[0].ref"),
+        (lambda: Box(numbers()), "o.held[0].gi_frame"),
+        (lambda: Case().runTest, "o.__self__"),
+        (lambda: Feedback(), "o.book"),
+        (lambda: Feedback, "o()"),
+        (lambda: io.FileIO(os.devnull), "type(o)(0, 'rb', False)"),
+        (lambda: io.BufferedReader(io.FileIO(os.devnull)), "type(o.raw)(0, 'rb', False)"),
+        (lambda: sqlite3.connect(":memory:"), "o.enable_load_extension(True)"),
+        (lambda: sqlite3.connect(":memory:"), "type(o)('x')"),
+        (lambda: Case().runTest, "type(o)(print, 1)"),
+    ],
+)
+def test_tests_objects_lead_nowhere(student, monkeypatch, handed, attempt):
+    with pytest.raises(PermissionError):
+        asking(student, monkeypatch, attempt)(handed())
+
+
+@pytest.mark.parametrize(
+    ("handed", "attempt", "expected"),
+    [
+        (numbers, "[next(o), *o]", [1, 2, 3]),
+        (numbers, "[next(o), o.close()]", [1, None]),
+        (lambda: Box(7), "o.held", (7,)),
+        (lambda: Box(7), "type(o)(8).held", (8,)),
+        (lambda: Box, "o(9).held", (9,)),
+        (lambda: io.StringIO, "o('text').read()", "text"),
+        (lambda: io.TextIOWrapper(io.FileIO(os.devnull)), "o.readline()", ""),
+        (lambda: sqlite3.connect(":memory:"), "o.execute('SELECT 5').fetchone()", (5,)),
+        (lambda: Box(1).__init__, "o(2)", None),
+    ],
+)
+def test_tests_objects_can_be_used(student, monkeypatch, handed, attempt, expected):
+    assert asking(student, monkeypatch, attempt)(handed()) == expected
 
 
 def test_hostile_class_descriptions(student):

@@ -15,6 +15,10 @@ from slashgrade_python.outcomes import Failure, Kind
 OUTPUT_LIMIT = 100_000
 
 
+class Interrupted(BaseException):
+    """Raised in the student's code when its time is up: shows where it was."""
+
+
 class NoInput(EOFError):
     """What ``input()`` raises: there is nobody to answer."""
 
@@ -87,7 +91,9 @@ def execute(program: Program, wording: texts.Texts) -> tuple[dict[str, Any], Fai
     try:
         code = compile(program.source, program.filename, "exec", dont_inherit=True)
         exec(code, namespace)
-    except (Exception, SystemExit, KeyboardInterrupt) as error:
+    except Interrupted:
+        raise
+    except BaseException as error:
         return namespace, failure(error, program, wording)
     return namespace, None
 
@@ -103,7 +109,7 @@ def failure(error: BaseException, program: Program, wording: texts.Texts) -> Fai
 
 
 def _kind(error: BaseException) -> Kind:
-    if isinstance(error, SystemExit | KeyboardInterrupt):
+    if not isinstance(error, Exception):
         return Kind.EXIT
     if isinstance(error, NoInput):
         return Kind.INPUT

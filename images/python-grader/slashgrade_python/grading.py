@@ -13,12 +13,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from slashgrade_python import execution, figures, highlight, modules, notebook, seeds
-from slashgrade_python.feedback import Book
+from slashgrade_python import execution, figures, highlight, modules, notebook, seeds, texts, tracebacks
+from slashgrade_python.feedback import MAIN, Book
 from slashgrade_python.limits import Limits, TimedOut
 from slashgrade_python.outcomes import Failure, Kind, QuestionFault, StudentFailed, UnreadableFile, Vanished
 from slashgrade_python.question import Question
-from slashgrade_python.remote import RemoteStudent
+from slashgrade_python.remote import RemoteStudent, timed_out
 
 if TYPE_CHECKING:
     from slashgrade_python.testcase import PLTestCase
@@ -67,8 +67,11 @@ class Grading:
         modules.pass_on(self.question.sources["setup_code.py"], setup, self.student)
         self._program = execution.Program(self.source, self.filename, given, seed), names
         case.ref = _tuple("ReferenceVariables", _public(reference))
-        with self.student.within(self.limits.share(case.timeout, more=True)):
-            self.load(case)
+        try:
+            with self.student.within(self.limits.share(case.timeout, more=True)):
+                self.load(case)
+        except TimedOut as late:  # after the file, but before what else belongs to its loading
+            raise self._failed(timed_out(late)) from late
         seeds.sow(self.seeds.next())
 
     def load(self, case: type[PLTestCase]) -> None:
@@ -137,13 +140,24 @@ class Grading:
         if not case.include_plt:
             return
         try:
-            with self.student.within(self.limits.share(case.timeout, more=False)):
+            with self.student.within(self.limits.share(case.timeout, more=case.iter_num + 1 < case.total_iters)):
                 pictures = self.student.pictures()
-        except TimedOut:
+        except BaseException as error:  # drawing them is the student's code's doing, and all points are given
+            self._say_without_pictures(error)
             return
         for number, picture in enumerate(pictures):
             figures.save(picture, Path(self.folder) / f"image_{case.iter_num}_{number}.png")
             self.images.append(figures.data_url(picture))
+
+    def _say_without_pictures(self, error: BaseException) -> None:
+        print(tracebacks.complete(error), file=sys.__stderr__)
+        if isinstance(error, TimedOut):
+            reason = str(error)
+        elif isinstance(error, Vanished):
+            reason = f"the program that drew them ended ({error.how})."
+        else:
+            reason = tracebacks.for_student(error, self.book.texts)
+        self.book.pages.setdefault(MAIN, []).append(f"{texts.NO_PICTURES}{reason}\n")
 
     def _failed(self, failure: Failure) -> BaseException:
         """Return what to raise for a file that did not load."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import sys
 import types
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -46,6 +47,21 @@ class Side(Protocol):
 
     def printed(self, text: str) -> None:
         """Take text that was printed on the other side."""
+
+
+#: How many of Python's frames may lie on one another while a message is made or read: some six for a level of nesting.
+DEPTH = 50_000
+
+
+class _Deep:
+    """A block in which values may be nested as deeply as JSON's parser allows: some thousand levels."""
+
+    def __enter__(self) -> None:
+        self._before = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(self._before, DEPTH))
+
+    def __exit__(self, *_: object) -> None:
+        sys.setrecursionlimit(self._before)
 
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
@@ -88,7 +104,8 @@ class Link:
         """Have the other side do something with one of its objects; return its answer or raise its exception."""
         encoder = self._encoder(None)
         keywords = kwargs or {}
-        arguments = [encoder.encode(tuple(args)), list(keywords), encoder.encode(tuple(keywords.values()))]
+        with _Deep():
+            arguments = [encoder.encode(tuple(args)), list(keywords), encoder.encode(tuple(keywords.values()))]
         shared = Shared(list(encoder.met), "a")
         self._send(["ask", operation, number, arguments], encoder, None)
         return self._await(shared)
@@ -143,7 +160,8 @@ class Link:
     def _finish(self, tree: Any, decoder: Decoder, shared: Shared) -> Any:
         """Decode an answer and take over the state that came with it."""
         try:
-            value = errors.decode(tree[1], decoder) if tree[0] == "raise" else decoder.decode(tree[1])
+            with _Deep():
+                value = errors.decode(tree[1], decoder) if tree[0] == "raise" else decoder.decode(tree[1])
             self._take(tree[2], decoder, shared)
             self._pin(tree[3], decoder.met)
         except (Undecodable, IndexError, TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
@@ -166,8 +184,9 @@ class Link:
         decoder = self._decoder(buffers, None)
         try:
             _, operation, number, arguments, state = tree
-            args = decoder.decode(arguments[0])
-            kwargs = dict(zip(map(str, arguments[1]), decoder.decode(arguments[2]), strict=True))
+            with _Deep():
+                args = decoder.decode(arguments[0])
+                kwargs = dict(zip(map(str, arguments[1]), decoder.decode(arguments[2]), strict=True))
             count = len(decoder.met)
             self._take(state, decoder, None)
             shared = Shared(decoder.met[:count], "a")
@@ -198,14 +217,19 @@ class Link:
     def _reply(self, kind: str, value: Any, shared: Shared) -> None:
         encoder = self._encoder(shared)
         try:
-            tree = errors.encode(value, encoder) if kind == "raise" else encoder.encode(_content(value))
+            with _Deep():
+                tree = errors.encode(value, encoder) if kind == "raise" else encoder.encode(_content(value))
         except Exception as error:  # nested too deeply, or a class of the student's that misbehaves
             kind, encoder = "raise", self._encoder(shared)
             tree = errors.encode(ValueError(f"the value cannot be passed on: {type(error).__name__}"), encoder)
         pins = value.pins(encoder.met) if isinstance(value, Pinning) and kind == "answer" else None
         met = list(encoder.met)
-        self._send([kind, tree], encoder, shared, pins)
-        self._pin(pins, met)
+        try:
+            self._send([kind, tree], encoder, shared, pins)
+        except RecursionError:  # too deep for JSON; nothing of it has been sent
+            self._reply("raise", ValueError("the value cannot be passed on: it is nested too deeply"), shared)
+        else:
+            self._pin(pins, met)
 
     # ------------------------------------------------------------------ messages
 
@@ -226,12 +250,13 @@ class Link:
         return found
 
     def _send(self, message: list[Any], encoder: Encoder, shared: Shared | None, pins: Any = None) -> None:
-        changes = [
-            [tag, number, encoder.encode(content)]
-            for tag, known in (("p", self.pinned), ("q", self.read), ("a", shared))
-            if known is not None
-            for number, content in known.changes()
-        ]
+        with _Deep():
+            changes = [
+                [tag, number, encoder.encode(content)]
+                for tag, known in (("p", self.pinned), ("q", self.read), ("a", shared))
+                if known is not None
+                for number, content in known.changes()
+            ]
         message.append([changes, self.side.state()])
         if message[0] != "ask":
             message.append(pins)
@@ -239,7 +264,8 @@ class Link:
 
     def _take(self, state: Any, decoder: Decoder, shared: Shared | None) -> None:
         changes, rest = state
-        contents = [(tag, number, decoder.decode(content)) for tag, number, content in changes]
+        with _Deep():
+            contents = [(tag, number, decoder.decode(content)) for tag, number, content in changes]
         for tag, number, content in contents:
             self._shared(tag, shared).apply(number, content)
         self.side.adopt(rest)

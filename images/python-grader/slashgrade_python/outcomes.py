@@ -53,7 +53,7 @@ class Kind(enum.Enum):
     TIMEOUT = "timeout"
     #: Any other Exception: gradable, with no points.
     EXCEPTION = "exception"
-    #: SystemExit or KeyboardInterrupt: the whole run fails and an attempt is used.
+    #: SystemExit, KeyboardInterrupt, or what else is no Exception: the whole run fails and an attempt is used.
     EXIT = "exit"
     #: The student's process ended (os._exit, a signal, out of memory): as EXIT, with another message.
     VANISHED = "vanished"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from slashgrade_python import execution
+from slashgrade_python import execution, texts, tracebacks
 from slashgrade_python.control import Control
 from slashgrade_python.limits import Clock, TimedOut, limited
 from slashgrade_python.link import Link
@@ -77,7 +77,11 @@ class RemoteStudent:
             except Vanished as error:
                 return Loaded(out.text(), failure=Failure(Kind.VANISHED, error.how, ""))
             except TimedOut as late:
-                return Loaded(out.text(), failure=Failure(Kind.TIMEOUT, str(late), late.where))
+                return Loaded(out.text(), failure=timed_out(late))
+            except BaseException as error:  # its values cannot be passed on, or it hinders its own process
+                if not hasattr(error, tracebacks.REMOTE):
+                    raise
+                return Loaded(out.text(), failure=_raised(error))
         if answer["failure"] is not None:
             kind, summary, trace, line = answer["failure"]
             return Loaded(out.text(), failure=Failure(Kind(kind), str(summary), str(trace), int(line)))
@@ -102,7 +106,8 @@ class RemoteStudent:
 
     def pictures(self) -> list[bytes]:
         """Return the open figures that show something, as PNG."""
-        return [bytes(picture) for picture in self._ask("pictures")] if self.alive else []
+        found = self._ask("pictures") if self.alive else []
+        return [picture for picture in found if type(picture) is bytes]
 
     def replace(self, module: str, path: str, value: Any) -> None:
         """Set an attribute of a module there, now and in every process started later."""
@@ -191,6 +196,16 @@ class GuardedLink(Link):
             self._student.end(self)
         else:
             self._student.interrupt(late, self)
+
+
+def timed_out(late: TimedOut) -> Failure:
+    """Return the failure of a file whose time was up."""
+    return Failure(Kind.TIMEOUT, str(late), late.where)
+
+
+def _raised(error: BaseException) -> Failure:
+    kind = Kind.EXCEPTION if isinstance(error, Exception) else Kind.EXIT
+    return Failure(kind, f"{type(error).__name__}: {error}", tracebacks.for_student(error, texts.CLEARER))
 
 
 def _pickled(given: dict[str, Any]) -> tuple[bytes | None, dict[str, Any]]:

@@ -8,6 +8,7 @@ the tester sends, and does with its own objects whatever it is asked.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import importlib
 import io
 import pickle
@@ -239,8 +240,9 @@ class Relay(io.RawIOBase):
     def __init__(self) -> None:
         super().__init__()
         self._bytes = bytearray()
-        #: The text stream over this, whose buffer is emptied first.
-        self.text: io.TextIOWrapper | None = None
+        self._buffered = io.BufferedWriter(self, 8192)
+        #: The text stream over this, which is the program's standard output at first.
+        self.text = io.TextIOWrapper(self._buffered, encoding="utf-8", errors="surrogateescape")
         #: Sends what was printed when there is much of it; set once there is a link.
         self.send: Any = None
 
@@ -256,9 +258,15 @@ class Relay(io.RawIOBase):
         return len(data)
 
     def take(self) -> str:
-        """Return what was printed and forget it."""
-        if self.text is not None and not self.text.closed:
-            self.text.flush()
+        """Return what was printed and forget it.
+
+        Programs may have detached or closed the text stream, or put another one over its buffer.
+        """
+        now = getattr(sys, "stdout", None)
+        for stream in (self.text, now, self._buffered):
+            if isinstance(stream, io.TextIOWrapper | io.BufferedWriter):
+                with contextlib.suppress(Exception):
+                    stream.flush()
         return self._take()
 
     def _take(self) -> str:

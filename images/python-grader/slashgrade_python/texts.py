@@ -21,6 +21,7 @@ INTERNAL_ERROR = "Internal Grading Error"
 SKIPPED = " - Grading was skipped because an earlier test failed - "
 NO_TESTS = "No tests were found."
 SYNTAX_ERROR = "Your code has a syntax error."
+NO_PICTURES = "Your figures could not be drawn, so they are not shown here:\n"
 NOT_ALLOWED = "The use of this function is not allowed."
 NOT_CALLABLE = (
     "Your code was supposed to supply a function or callable, but the variable you supplied was not callable."

@@ -22,10 +22,6 @@ from slashgrade_python.wire import Channel, Closed
 TIME_IS_UP = signal.SIGUSR1
 
 
-class Interrupted(BaseException):
-    """Raised in the student's code when its time is up: shows where it was."""
-
-
 class Worker:
     """What the tester can ask of this process (its object number 0)."""
 
@@ -126,26 +122,24 @@ class Questions(io.TextIOBase):
 
 def printing_to(relay: Relay) -> io.TextIOWrapper:
     """Return a standard output whose text goes to ``relay``."""
-    relay.text = io.TextIOWrapper(io.BufferedWriter(relay, 8192), encoding="utf-8", errors="surrogateescape")
     return relay.text
 
 
 def serve(sock: socket.socket) -> None:
     """Serve the tester on ``sock`` until it hangs up; never returns."""
     relay = Relay()
-    out = printing_to(relay)
     side = StudentSide(relay)
     channel = _OwnChannel(sock)
     link = Link(channel, side, Worker(side))
     relay.send = lambda text: channel.send(["print", text])
     stdin = Questions(side)
     stdin.link = link
-    sys.stdin, sys.stdout = stdin, out
+    sys.stdin, sys.stdout = stdin, printing_to(relay)
     builtins.input = stdin.ask
 
     def interrupt(_signal: int, _frame: Any) -> None:
         if link.busy:
-            raise Interrupted
+            raise execution.Interrupted
 
     signal.signal(TIME_IS_UP, interrupt)
     try:

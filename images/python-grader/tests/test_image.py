@@ -636,6 +636,23 @@ def test_plot(image):
     assert base64.b64decode(picture.partition(",")[2]).startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(
+    ("drawing", "says"),
+    [
+        ("plt.title(r'$\\frac{1$')", "Expected \\frac{num}{den}"),
+        ("plt.gca().draw = lambda *_: exit(3)", "SystemExit: 3"),
+        ("plt.gca().draw = lambda *_: __import__('os')._exit(3)", "ended (exit status 3)"),
+        ("plt.gca().draw = lambda *_: [None for _ in iter(int, 1)]", "time limit of 1 second"),
+    ],
+)
+def test_figure_that_cannot_be_drawn_costs_no_points(image, drawing, says):
+    code = f"import matplotlib.pyplot as plt\nplt.plot([1, 2])\n{drawing}\nx = 5"
+    got = graded(image, code, one_test("Feedback.set_score(self.st.x == 5)", "PLTestCaseWithPlot", "timeout = 1"))
+    assert (got.results["score"], got.results["images"]) == (1.0, [])
+    assert "could not be drawn" in got.results["output"]
+    assert says in got.results["output"]
+
+
 def notebook(*cells):
     return json.dumps(
         {

@@ -449,6 +449,13 @@ def failing(student, source):
         ("import nothing_like_this", Kind.EXCEPTION),
         ("raise SystemExit(3)", Kind.EXIT),
         ("raise KeyboardInterrupt", Kind.EXIT),
+        ("import asyncio; raise asyncio.CancelledError", Kind.EXIT),
+        ("class Own(BaseException): pass\nraise Own", Kind.EXIT),
+        ("x = []\nfor _ in range(100_000): x = [x]", Kind.EXCEPTION),
+        (
+            "class Meta(type):\n    __name__ = property(lambda c: 1 / 0)\nclass X(metaclass=Meta): pass\nx = X()",
+            Kind.EXCEPTION,
+        ),
         ("import os; os._exit(3)", Kind.VANISHED),
     ],
 )
@@ -666,11 +673,52 @@ def test_hostile_class_descriptions(student):
     assert got == 3
 
 
-def test_values_that_cannot_be_passed_on(student):
-    deep = "x = []\nfor _ in range(100_000): x = [x]"
+@pytest.mark.parametrize("depth", [10_000, 100_000])
+def test_values_that_cannot_be_passed_on(student, depth):
+    deep = f"def x():\n    v = []\n    for _ in range({depth}): v = [v]\n    return v"
     with pytest.raises(ValueError, match="cannot be passed on"):
-        student.load(Program(deep, "/grade/run/user_code.py"), ["x"])
+        same(student, deep)()
     assert same(student, "x = 1") == 1
+
+
+def test_deep_values_cross(student):
+    got = load(student, "x = None\nfor n in range(450): x = (n, x)\ndef f(v): return v[1][0]", "x f")
+    assert got["x"][1][1][0] == 447
+    assert got["f"](got["x"]) == 448
+    assert sys.getrecursionlimit() == 1000
+
+
+def test_linked_lists_cross(student):
+    scope = {}
+    exec("class Node:\n    def __init__(self, next): self.next = next", scope)
+    source = "def f(n):\n    node = None\n    for _ in range(n): node = Node(node)\n    return node"
+    node = load(student, source, "f", given={"Node": scope["Node"]})["f"](300)
+    length = 0
+    while node is not None:
+        node, length = node.next, length + 1
+    assert length == 300
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "sys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding='utf-8')",
+        "sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding='utf-8')",
+        "sys.stdout.flush(); sys.stdout = codecs.getwriter('utf-8')(sys.stdout.buffer)",
+        "sys.stdout.reconfigure(line_buffering=True)",
+    ],
+)
+def test_standard_output_can_be_put_into_another_stream(student, change):
+    source = f"import codecs, io, sys\nprint('one é')\n{change}\nprint('two é')\nx = 5"
+    loaded = student.load(Program(source, "user_code.py"), ["x"])
+    assert (loaded.values, loaded.output) == ({"x": 5}, "one é\ntwo é\n")
+
+
+@pytest.mark.parametrize(
+    "change", ["sys.stdout.detach()", "sys.stdout.buffer.close()", "sys.stdout = 5", "del sys.stdout"]
+)
+def test_a_program_without_standard_output_is_graded(student, change):
+    assert same(student, f"import sys\n{change}\nx = 5") == 5
 
 
 def test_fork_of_student_code_is_silent(student):

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import sys
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from slashgrade_python import worker
+from slashgrade_python.limits import TimedOut, limited
 from slashgrade_python.standby import Standby, at_depth, with_lowest_number
 from slashgrade_python.wire import Channel, Closed
 
+#: Seconds that a killed process has to end. One that is traced by another one ends for us when that has ended.
+DYING = 0.3
+#: Seconds in which a process must be started. Other processes may have used up all numbers, and take time to end.
+STARTING = 3.0
 #: The most student processes of one grading: one, and another after each test that hung.
 PROCESSES = 500
 
@@ -26,10 +33,11 @@ class Control:
 
     def spawn(self) -> tuple[socket.socket, int]:
         """Start a student's process; return the socket to it and its process number."""
-        pid = self._ask("spawn", 0)
-        # The descriptor is asked for on its own: a channel reads ahead, and would lose one that followed the answer.
-        self._channel.send(["take", pid])
-        _, descriptors, _, _ = socket.recv_fds(self._channel.socket, 1, 1)
+        with _unhurried():
+            pid = self._ask("spawn", 0)
+            # Asked for on its own: a channel reads ahead, and would lose a descriptor that followed the answer.
+            self._channel.send(["take", pid])
+            _, descriptors, _, _ = socket.recv_fds(self._channel.socket, 1, 1)
         return socket.socket(fileno=descriptors[0]), int(pid)
 
     def interrupt(self, pid: int) -> None:
@@ -45,18 +53,41 @@ class Control:
         self._channel.send(["result"], [text.encode("utf-8", "replace")])
 
     def _ask(self, what: str, pid: int) -> Any:
-        self._channel.send([what, pid])
-        answer, _ = self._channel.receive()
+        with _unhurried():
+            self._channel.send([what, pid])
+            answer, _ = self._channel.receive()
         return answer[0]
+
+
+@contextlib.contextmanager
+def _unhurried() -> Iterator[None]:
+    """Let no time limit end the block: an answer that nobody waited for would be taken for the next question's."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Attendant:
     """The supervisor's end: does what the tester asks until the result comes."""
 
-    def __init__(self, sock: socket.socket, become_student: Callable[[], None], first: Standby | None = None) -> None:
-        """become_student: gives a process the student's rights. first: a student's process that has begun."""
+    def __init__(
+        self,
+        sock: socket.socket,
+        become_student: Callable[[], None],
+        first: Standby | None = None,
+        end_strays: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Begin.
+
+        become_student: gives a process the student's rights. first: a student's process that has begun.
+        end_strays: ends all processes of the student's.
+        """
         self._channel = Channel(sock)
         self._become_student = become_student
+        self._end_strays = end_strays
+        self._has_ended_one = False
         self._first = first
         self._alive: set[int] = set()
         #: The tester's end of the socket to a process that it has not taken yet.
@@ -95,6 +126,8 @@ class Attendant:
     def _spawn(self) -> None:
         if len(self._alive) >= PROCESSES:
             raise Closed("too many processes")
+        if self._has_ended_one:
+            self._end_strays()
         pid, ours = self._take_first() or self._fork()
         self._alive.add(pid)
         self._untaken[pid] = ours
@@ -112,7 +145,7 @@ class Attendant:
         ours, theirs = socket.socketpair()
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
+        pid = self._forked()
         if pid == 0:
             ours.close()
             self._channel.close()
@@ -120,16 +153,44 @@ class Attendant:
         theirs.close()
         return pid, ours
 
+    def _forked(self) -> int:
+        """Fork, as ``os.fork``, once there is room for another process."""
+        late = time.monotonic() + STARTING
+        while True:
+            try:
+                return os.fork()
+            except BlockingIOError:
+                if time.monotonic() > late:
+                    raise
+            self._end_strays()
+            time.sleep(0.01)
+
     def _kill(self, pid: int) -> str:
         if pid not in self._alive:
             return "unknown"
         self._alive.discard(pid)
-        ended, status = os.waitpid(pid, os.WNOHANG)
+        self._has_ended_one = True
+        ended, found = os.waitpid(pid, os.WNOHANG)
+        status: int | None = found
         if not ended:
             os.kill(pid, signal.SIGKILL)
-            _, status = os.waitpid(pid, 0)
+            status = _ended(pid)
+        if status is None:
+            self._end_strays()
+            status = _ended(pid)
+        if status is None:
+            return f"signal {signal.SIGKILL.name}"
         code = os.waitstatus_to_exitcode(status)
         return f"exit status {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+
+
+def _ended(pid: int) -> int | None:
+    """Return the status with which a process ends within DYING seconds; None if it does not."""
+    try:
+        with limited(DYING):
+            return os.waitpid(pid, 0)[1]
+    except (TimedOut, ChildProcessError):  # the latter where the time was up just after it had ended
+        return None
 
 
 def be_student(sock: socket.socket, become_student: Callable[[], None]) -> None:

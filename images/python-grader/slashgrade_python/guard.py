@@ -55,7 +55,7 @@ def oversee(child: int, seconds: float | None) -> Ending:
     """Wait for the end of what was begun, for at most ``seconds`` (None for no limit)."""
     try:
         with limited(seconds):
-            _, status = os.waitpid(child, 0)
+            status = _status_of(child)
     except TimedOut as late:
         print(f"the grading is ended after {late.seconds:.1f} s; here it is:", file=sys.stderr, flush=True)
         _end(child)
@@ -64,6 +64,14 @@ def oversee(child: int, seconds: float | None) -> Ending:
         return Ending.DONE
     print(f"the grading broke off with status {os.waitstatus_to_exitcode(status)}", file=sys.stderr)
     return Ending.BROKEN
+
+
+def _status_of(child: int) -> int:
+    """Wait for the end of a process; return its status. Orphans are waited for too, if they are this process's."""
+    while True:
+        ended, status = os.waitpid(-1, 0)
+        if ended == child:
+            return status
 
 
 def _do(work: Callable[[], None]) -> None:

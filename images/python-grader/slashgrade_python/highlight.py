@@ -7,17 +7,22 @@ import os
 from slashgrade_python import notebook
 from slashgrade_python.feedback import Feedback
 
+#: The most characters that are shown. Pygments takes some seconds for a million.
+LIMIT = 100_000
+
 
 def python(source: str) -> str:
-    """Return ``source`` highlighted in 256 colours; as it is where Pygments is not installed."""
+    """Return ``source``, cut to LIMIT, highlighted in 256 colours; without them where Pygments is not installed."""
+    note = f"\n[Code cut here: it is {len(source):,} characters long.]\n" if len(source) > LIMIT else ""
+    source = source[:LIMIT]
     try:
         from pygments import highlight
         from pygments.formatters import Terminal256Formatter
         from pygments.lexers import PythonLexer
     except ImportError:
-        return source
+        return source + note
     highlighted: str = highlight(source, PythonLexer(), Terminal256Formatter(style="monokai"))
-    return highlighted
+    return highlighted + note
 
 
 def print_student_code(st_code: str = "user_code.py", ipynb_key: str = "#grade", as_feedback: bool = True) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slashgrade_python import guard, imports, report, texts, tracebacks
+from slashgrade_python import guard, imports, report, strays, texts, tracebacks
 from slashgrade_python.control import Attendant, Control, be_student
 from slashgrade_python.layout import Layout
 from slashgrade_python.limits import Limits
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from slashgrade_python.shelf import Shelf
 
 STUDENT, TESTER = "ag", "ag-tests"
+#: Added to the niceness of students' processes: hundreds of busy ones would else leave the grader no time to end them.
+LOWEST = 19
 #: The import path that the image gives to test and student code; the entrypoint keeps it from the grader itself.
 PATH_VARIABLE = "SLASHGRADE_PYTHONPATH"
 #: HOME of all processes, as test and student code may expect.
@@ -148,7 +150,7 @@ def _result_of_tester(layout: Layout, order: Order, pair: Pair | None) -> str:
         _load(libraries)
         _become_student(layout)
 
-    content = Attendant(ours, become_student, first).attend()
+    content = Attendant(ours, become_student, first, _end_strays).attend()
     os.waitpid(child, 0)
     try:
         json.loads(content)
@@ -184,9 +186,15 @@ def _grade(layout: Layout, started: float, control: Control) -> None:
     control.result(report.encode(result))
 
 
+def _end_strays() -> None:
+    if os.geteuid() == 0:  # else the user that they have is our own
+        strays.end(pwd.getpwnam(STUDENT).pw_uid)
+
+
 def _become_student(layout: Layout) -> None:
     """Give a new process the student's rights and place."""
     guard.forget()
+    os.nice(LOWEST)
     become(STUDENT)
     os.chdir(layout.run)
 

@@ -312,6 +312,19 @@ def test_test_that_catches_the_end_of_its_time_fails_alone(image, body):
     assert "did not finish within the time limit of 1 second." in got.message("check")
 
 
+FORKS = "def f(n):\n    while True:\n        try: os.fork()\n        except OSError: pass\n"
+
+
+def test_processes_that_multiply_are_ended(image):
+    test = HEAD + (
+        "class Test(PLTestCase):\n    timeout = 2\n"
+        "    @points(1)\n    @name('forks')\n    def test_a(self): self.st.f(3)\n"
+        "    @points(1)\n    @name('fine')\n    def test_b(self): Feedback.set_score(self.st.x == 5)\n"
+    )
+    got = graded(image, f"import os\nx = 5\n{FORKS}", test, env={"SLASHGRADE_TIMEOUT_SECONDS": "40"})
+    assert got.tests == [("forks", 0.0, 1), ("fine", 1.0, 1)], got
+
+
 def test_share_of_the_jobs_limit(image):
     student = "def f(n):\n    while True: pass\n"
     got = graded(image, student, env={"SLASHGRADE_TIMEOUT_SECONDS": "8"})

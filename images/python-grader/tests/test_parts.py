@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from slashgrade_python import guard, imports, notebook, report, seeds, texts, tracebacks
+from slashgrade_python import guard, highlight, imports, notebook, report, seeds, texts, tracebacks
 from slashgrade_python.execution import Capture
 from slashgrade_python.feedback import Book, Feedback
 from slashgrade_python.layout import RESERVE, Layout
@@ -31,6 +31,12 @@ def layout(tmp_path):
     (tmp_path / "data" / "data.json").write_text('{"params": {"names_from_user": [{"name": "x"}]}}')
     (tmp_path / "student" / "user_code.py").write_text("x = 1\n")
     return Layout(tmp_path)
+
+
+def test_long_source_is_cut():
+    shown = highlight.python("x = 1\n" * 1_000_000)
+    assert len(shown) < 30 * highlight.LIMIT
+    assert "it is 6,000,000 characters long" in shown
 
 
 # ---------------------------------------------------------------------- layout

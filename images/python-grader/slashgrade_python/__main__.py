@@ -9,9 +9,11 @@ def main() -> int:
     """Grade; return the exit status."""
     gc.disable()  # until all imports are done: they make nothing but what stays (supervisor.py)
 
+    from slashgrade_python import console
     from slashgrade_python.limits import since_start
     from slashgrade_python.supervisor import run
 
+    console.settle()
     if "SLASHGRADE_WARMUP" in os.environ:
         from slashgrade_python import warmup
 

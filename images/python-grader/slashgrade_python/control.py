@@ -19,6 +19,8 @@ from slashgrade_python.wire import Channel, Closed
 
 #: Seconds that a killed process has to end. One that is traced by another one ends for us when that has ended.
 DYING = 0.3
+#: Seconds that a process has to end by itself, which has nothing to do any more.
+ENDING = 1.0
 #: Seconds in which a process must be started. Other processes may have used up all numbers, and take time to end.
 STARTING = 3.0
 #: The most student processes of one grading: one, and another after each test that hung.
@@ -184,10 +186,18 @@ class Attendant:
         return f"exit status {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
 
 
-def _ended(pid: int) -> int | None:
-    """Return the status with which a process ends within DYING seconds; None if it does not."""
+def end(pid: int) -> None:
+    """Let a process of this one end by itself within ENDING seconds, and end it if it does not."""
+    if _ended(pid, ENDING) is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            _ended(pid)
+
+
+def _ended(pid: int, seconds: float = DYING) -> int | None:
+    """Return the status with which a process ends within ``seconds``; None if it does not."""
     try:
-        with limited(DYING):
+        with limited(seconds):
             return os.waitpid(pid, 0)[1]
     except (TimedOut, ChildProcessError):  # the latter where the time was up just after it had ended
         return None

@@ -368,6 +368,12 @@ def test_what_no_other_limit_reaches_is_ended_in_time(image, place, name):
     assert f"filenames/{name}" in got.log
 
 
+def test_students_process_goes_first_when_memory_is_used_up(image):
+    read = "open('/proc/self/oom_score_adj').read().strip()"
+    got = graded(image, f"f = x = {read}", one_test(f"Feedback.add_feedback(self.st.x + ' ' + {read})"))
+    assert got.message() == "1000 0\n"
+
+
 def test_libraries_are_imported_without_threads(image):
     imported = "import numpy, scipy.linalg, pandas, sklearn.cluster, seaborn, skimage.io, matplotlib.pyplot, faker"
     code = (
@@ -911,18 +917,35 @@ def test_without_grade(image):
     assert (done.returncode, done.stdout) == (1, "ERROR: /grade not found! Mounting may have failed.\n")
 
 
-def test_bind_mount_with_a_terminal(image, tmp_path):
-    """PrairieLearn's own host: a bind-mounted /grade, a terminal, all of Docker's capabilities."""
-    for path, text in files(student="print('hi')\n" + DOUBLE, test=CHECK, ans=DOUBLE).items():
+def with_a_terminal(image, tmp_path, student, test, limit=""):
+    """Grade as PrairieLearn's own host does: a bind-mounted /grade, a terminal, all of Docker's capabilities."""
+    for path, text in files(student=student, test=test, ans=DOUBLE).items():
         file = tmp_path / path
         (file if path.endswith("/") else file.parent).mkdir(parents=True, exist_ok=True)
         if not path.endswith("/"):
             file.write_text(text)
-    command = ["docker", "run", "--rm", "-t", "--network=none", f"--volume={tmp_path}:/grade", image]
+    command = ["docker", "run", "--rm", "-t", "--network=none", f"--volume={tmp_path}:/grade"]
+    command += [f"--env=SLASHGRADE_TIMEOUT_SECONDS={limit}", image]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done
-    results = json.loads((tmp_path / "results" / "results.json").read_text())
+    return json.loads((tmp_path / "results" / "results.json").read_text())
+
+
+def test_bind_mount_with_a_terminal(image, tmp_path):
+    results = with_a_terminal(image, tmp_path, "print('hi')\n" + DOUBLE, CHECK)
     assert (results["score"], results["output"]) == (1.0, "hi\n")
+
+
+def test_terminal_whose_output_is_suspended(image, tmp_path):
+    student = f"import termios\ntermios.tcflow(2, termios.TCOOFF)\n{DOUBLE}"
+    test = CHECK + "    @points(1)\n    def test_1(self): 1/0\n"
+    assert with_a_terminal(image, tmp_path, student, test, "20")["score"] == 0.5
+
+
+def test_guard_ends_a_grading_whose_terminal_is_suspended(image, tmp_path):
+    student = f"import termios\ntermios.tcflow(2, termios.TCOOFF)\n{DOUBLE}"
+    test = CHECK + "    @points(1)\n    def test_1(self): sum(range(10**15))\n"
+    assert with_a_terminal(image, tmp_path, student, test, "8")["gradable"] is False
 
 
 def test_no_certificate_of_the_build_is_left(image):

@@ -8,6 +8,7 @@ are the same at every import, so they are recorded when the image is built (``re
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import json
 from collections.abc import Callable, Iterator
@@ -22,29 +23,34 @@ RECORD = Path(__file__).resolve().parent.parent / "docstrings.json"
 def recorded(path: Path = RECORD) -> Iterator[None]:
     """Let imports of Matplotlib in the block take their lists from the record, if there is one for this version."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
         artist = importlib.import_module("matplotlib.artist")
-        version = importlib.import_module("matplotlib").__version__
-    except (OSError, ValueError, ImportError):
+    except ImportError:
         yield
         return
-    if record["version"] != version:
+    with _replaced(artist, functools.cache(lambda: _classes(path))):
         yield
-        return
-    with _replaced(artist, record["classes"]):
-        yield
+
+
+def _classes(path: Path) -> dict[str, Any]:
+    """Return what is recorded of this version's classes. Not read before it is asked for: a warm-up has all loaded."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    classes: dict[str, Any] = record["classes"]
+    return classes if record["version"] == importlib.import_module("matplotlib").__version__ else {}
 
 
 @contextlib.contextmanager
-def _replaced(artist: Any, classes: dict[str, Any]) -> Iterator[None]:
+def _replaced(artist: Any, classes: Callable[[], dict[str, Any]]) -> Iterator[None]:
     inspector, describe = artist.ArtistInspector, artist.kwdoc
 
     def inspect(kind: Any) -> Any:
-        known = classes.get(_key(kind))
+        known = classes().get(_key(kind))
         return _Known(known["setters"], lambda: inspector(kind)) if known else inspector(kind)
 
     def kwdoc(kind: Any) -> Any:
-        known = classes.get(_key(kind))
+        known = classes().get(_key(kind))
         return known["texts"].pop(0) if known and known["texts"] else describe(kind)
 
     artist.ArtistInspector, artist.kwdoc = inspect, kwdoc

@@ -9,6 +9,8 @@ import sys
 import zlib
 from pathlib import Path
 
+from slashgrade_python import drawing
+
 #: The most bytes of one picture: the whole result may have 1 MiB, and base64 makes four bytes of three.
 PICTURE_LIMIT = 700_000
 #: How Pillow packs one. Plots have long runs of one colour: full ones take half the usual time, and no more bytes.
@@ -25,7 +27,8 @@ def pictures() -> list[bytes]:
         figure = pyplot.figure(number)
         if figure.axes and pyplot.gca().has_data():
             file = io.BytesIO()
-            figure.savefig(file, format="png", pil_kwargs=COMPRESSION)
+            with drawing.once():
+                figure.savefig(file, format="png", pil_kwargs=COMPRESSION)
             found.append(file.getvalue())
     return found
 

@@ -34,7 +34,12 @@ NOWHERE = Path(os.devnull)
 SHIMS = str(Path(__file__).resolve().parent.parent / "shims")
 
 STUDENT = """
+from matplotlib.figure import Figure
+
 x = [1.0]
+axes = Figure().subplots()
+axes.plot([0, 1], [0, 1])
+axes.set_title("0123456789.-")
 
 
 def f(a):
@@ -55,6 +60,11 @@ class Test(PLTestCase):
     def test_0(self):
         Feedback.set_score(Feedback.check_scalar("x", self.ref.x[0], self.st.x[0]))
         Feedback.call_user(self.st.f, 2.0)
+
+    @points(1)
+    @name("plot")
+    def test_1(self):
+        Feedback.set_score(Feedback.check_plot("axes", self.ref.axes, self.st.axes))
 """
 
 
@@ -69,12 +79,12 @@ def as_student(sock: socket.socket, shelf: Shelf) -> None:
 
 
 def as_tester(sock: socket.socket, shelf: Shelf) -> None:
-    """Be the tester of one grading, and begin a plot, as a reference answer does.
+    """Be the tester of one grading.
 
     Raises RuntimeError if the grading has another result than it must have.
     """
     sources = dict.fromkeys(SECRET, "") | {"test.py": TEST, "leading_code.py": STUDENT, "ans.py": STUDENT}
-    data = {"params": {"names_from_user": [{"name": "x"}, {"name": "f"}]}}
+    data = {"params": {"names_from_user": [{"name": name} for name in ("x", "f", "axes")]}}
     question = Question(sources=sources, data=data, folder=NOWHERE)
     control: Any = _Control(sock)
     log = io.StringIO()
@@ -85,8 +95,6 @@ def as_tester(sock: socket.socket, shelf: Shelf) -> None:
         tester.Feedback.book = book
     if result.get("score") != 1:
         raise RuntimeError(f"the rehearsal failed: {result}\n{log.getvalue()}")
-    with _unseen(shelf):
-        plot(shelf.module)
 
 
 def plot(module: Callable[[str], Any]) -> Any:

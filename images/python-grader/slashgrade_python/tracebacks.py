@@ -36,7 +36,9 @@ def for_student(error: BaseException, wording: Texts) -> str:
     remote = getattr(error, REMOTE, "")
     if remote:
         return str(remote)
-    return "".join(_clean(traceback.TracebackException.from_exception(error)).format())
+    # Where nothing but the machinery's frames is left to leave out, their source is not read.
+    limit = None if _has_frames(error) else 0
+    return "".join(_clean(traceback.TracebackException.from_exception(error, limit=limit)).format())
 
 
 def complete(error: BaseException) -> str:
@@ -55,6 +57,17 @@ def line_in(error: BaseException, filename: str) -> int:
         if frame.f_code.co_filename == filename:
             found = line
     return found
+
+
+def _has_frames(error: BaseException) -> bool:
+    """Return whether a frame is shown to the student of ``error`` or of what it was caused by."""
+    if error.__cause__ is not None or error.__context__ is not None or isinstance(error, BaseExceptionGroup):
+        return True
+    return any(not _is_machinery(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+def _is_machinery(filename: str) -> bool:
+    return filename.startswith((_GRADER, _UNITTEST, "<frozen importlib"))
 
 
 def _clean(report: traceback.TracebackException) -> traceback.TracebackException:
@@ -76,7 +89,7 @@ def _clean(report: traceback.TracebackException) -> traceback.TracebackException
 
 def _frames(stack: Iterable[traceback.FrameSummary]) -> Iterable[traceback.FrameSummary]:
     for frame in stack:
-        if frame.filename.startswith((_GRADER, _UNITTEST, "<frozen importlib")):
+        if _is_machinery(frame.filename):
             continue
         short = _short(frame.filename)
         if short in QUESTION_FILES and short != frame.filename:

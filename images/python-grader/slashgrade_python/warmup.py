@@ -37,6 +37,13 @@ FOLDERS = ("serverFilesCourse", "student", "tests")
 
 #: Loaded besides the libraries of ``warm.txt``: the tester, which its process would otherwise load first.
 OWN = "slashgrade_python.tester"
+#: And the codecs of values that most jobs have, with the modules that each imports.
+CODECS: dict[str, list[str]] = {
+    "slashgrade_python.codecs": [],
+    "slashgrade_python.codecs.numpy_codec": ["numpy"],
+    "slashgrade_python.codecs.pandas_codec": ["numpy", "pandas"],
+    "slashgrade_python.codecs.standard_codec": ["collections", "datetime", "decimal", "fractions"],
+}
 #: Variables that nothing has looked at yet. If any other is not as expected, the entrypoint is started anew.
 UNREAD = frozenset(
     {"SLASHGRADE_TIMEOUT_SECONDS", "SLASHGRADE_SEED", "PL_SEED", "SLASHGRADE_TEXTS", "HOSTNAME", "TERM", "HOME", "PWD"}
@@ -146,6 +153,8 @@ def _load() -> shelf.Shelf:
     recorded = shelf.closures(PLACE / "loads.json") | mine
     importlib.import_module(OWN)
     recorded[OWN] = [name for name in sys.modules if name not in there | mine.keys()]
+    for codec, imported in CODECS.items():
+        recorded[codec] = [each for name in imported for each in recorded[name]]
     kept = shelf.Shelf(recorded)
     _import(kept)
     del held
@@ -164,6 +173,8 @@ def _import(kept: shelf.Shelf) -> None:
     importlib.import_module("numpy")
     kept.put_filters("numpy", filters)
     for name in (PLACE / "warm.txt").read_text(encoding="utf-8").split():
+        importlib.import_module(name)
+    for name in CODECS:
         importlib.import_module(name)
     importlib.import_module(supervisor.REHEARSAL).draw(importlib.import_module)
     importlib.import_module("matplotlib.font_manager")._get_font.cache_clear()  # a fork does that anyway

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import linecache
 import os
 import random
 import re
@@ -266,6 +267,23 @@ def test_encode_leaves_small_results_alone():
 def test_wording_by_environment():
     assert texts.from_environment({"SLASHGRADE_TEXTS": "Original"}) is texts.ORIGINAL
     assert texts.from_environment({}) is texts.CLEARER
+
+
+def test_traceback_of_the_machinery_alone_reads_no_source(monkeypatch):
+    """Not that of the end of an iterator, which crosses between the processes like any other exception."""
+    program = compile("raise StopIteration", os.path.dirname(tracebacks.__file__) + "/link.py", "exec")
+    read = []
+    monkeypatch.setattr(linecache, "updatecache", lambda *args: read.append(args) or [])
+    try:
+        exec(program, {})
+    except StopIteration as raised:
+        error = raised.with_traceback(raised.__traceback__.tb_next)
+    found = tracebacks.for_student(error, texts.CLEARER)
+    assert found.endswith("StopIteration\n")
+    assert "File" not in found
+    assert not read
+    error.__cause__ = ValueError("why")
+    assert "ValueError: why" in tracebacks.for_student(error, texts.CLEARER)
 
 
 def test_tracebacks_show_no_grader_and_no_tests():

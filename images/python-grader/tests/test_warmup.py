@@ -109,6 +109,20 @@ def test_code_sees_the_same(image, library):
         assert found == expected
 
 
+def test_code_sees_the_same_after_values_have_crossed(image):
+    """What carries them is loaded ahead too."""
+    given = "import datetime, decimal, numpy\nx = [numpy.arange(3), decimal.Decimal(1), datetime.date(2024, 2, 29)]\n"
+    student = given + "def f():\n    import sys\n    return sorted(sys.modules)\n"
+    test = one_test(
+        "import sys\nFeedback.add_feedback('\\n'.join([str(self.st.x), *self.st.f(), *sorted(sys.modules)]))"
+    )
+    cold, warm = both(image, files(student=student, test=test))
+    expected, found = (graded["results"]["tests"][0]["message"].splitlines() for graded in (cold, warm))
+    assert "slashgrade_python.codecs.numpy_codec" in expected
+    assert "pandas" not in expected
+    assert found == expected
+
+
 def test_what_it_says_when_it_is_ready(image):
     found = run_by_guest(image, files(), "eof")
     names = set(found["ready"]["names"])

@@ -18,6 +18,9 @@ SCRIPT = (
     "cat /grade/results/results.json >&3; exit $code"
 )
 
+#: The same, where the host lets everybody write to all files.
+DIRTY = f"umask 0 && tar -C /grade -xf - --no-same-owner && chmod -R 777 /grade && exec 3>&1 && {SCRIPT.partition('exec 3>&1 && ')[2]}"
+
 #: A test file with one test of one point: the code after ``test`` stands in its body.
 HEAD = """\
 from pl_helpers import name, not_repeated, points
@@ -207,13 +210,14 @@ def run(
     memory: str = "1g",
     disk: str = "",
     user: str = "",
+    script: str = SCRIPT,
 ) -> Graded:
     """Grade a job in the image. disk: bounds of /grade, as options of a tmpfs. user: another one than root."""
     command = [*_docker(memory, disk), "--entrypoint=sh", *([f"--user={user}"] if user else [])]
     for key, value in (env or {}).items():
         command.append(f"--env={key}={value}")
     done = subprocess.run(
-        [*command, image, "-c", SCRIPT], input=_tar(content), capture_output=True, check=False, timeout=90
+        [*command, image, "-c", script], input=_tar(content), capture_output=True, check=False, timeout=90
     )
     text = done.stdout.decode()
     return Graded(json.loads(text) if text else {}, done.stderr.decode(errors="replace"), done.returncode)

@@ -22,8 +22,6 @@ Method = Callable[..., Any]
 
 #: What a tick consists of.
 PARTS = ("tick1line", "tick2line", "gridline", "label1", "label2")
-#: What a class's own code raises where it is of another version of Matplotlib, or changed by a student.
-UNLIKE = (AttributeError, KeyError, TypeError)
 
 
 @contextlib.contextmanager
@@ -48,17 +46,21 @@ def _kept(asked: Method, grounds: Callable[..., Grounds]) -> Method:
     """Return the method ``asked``, which keeps what it returns as long as it has the same grounds."""
     found: dict[Hashable, tuple[Any, Any]] = {}
 
-    def method(self: Any, *args: Any) -> Any:
+    def known(*args: Any) -> tuple[Hashable, Any]:
         try:
-            key, part = grounds(self, *args) or (None, None)
-            known = found.get(key) if key else None
-        except UNLIKE:
-            return asked(self, *args)
-        if known and known[1] is part:
-            return known[0]
+            key, part = grounds(*args) or (None, None)
+            hash(key)
+        except Exception:  # of another version of Matplotlib, or changed by the student
+            return None, None
+        return key, part
+
+    def method(self: Any, *args: Any) -> Any:
+        key, part = known(self, *args)
+        if key in found and found[key][1] is part:
+            return found[key][0]
         result = asked(self, *args)
         if key:
-            found[key] = result, (grounds(self, *args) or (None, None))[1]
+            found[key] = result, known(self, *args)[1]
         return result
 
     return method
@@ -92,14 +94,12 @@ def _copied(asked: Method, ticks: str) -> Method:
     """Return the method ``asked``, which makes one tick of those that the list ``ticks`` lacks, and copies it."""
 
     def method(axis: Any, count: Any = None) -> Any:
-        try:
+        with contextlib.suppress(Exception):  # as above; Matplotlib says what is wrong, if anything is
             there = getattr(axis, ticks)
-            before = len(there)
-            if count is not None and count > before + 1 and _is_plain(axis):
-                made = asked(axis, before + 1)[before]
-                there.extend([_copy(made) for _ in range(count - before - 1)])
-        except UNLIKE:
-            pass
+            missing = (count or 0) - len(there)
+            if missing > 1 and _is_plain(axis):
+                made = asked(axis, len(there) + 1)[-1]
+                there.extend([_copy(made) for _ in range(missing - 1)])
         return asked(axis, count)
 
     return method

@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import io
 import itertools
+import sys
 from types import FunctionType
 
 import matplotlib as mpl
@@ -365,7 +366,20 @@ def test_what_a_student_replaced_is_used(monkeypatch):
     assert len(calls) > 50
 
 
-def test_without_matplotlib(monkeypatch):
-    monkeypatch.delitem(__import__("sys").modules, "matplotlib.axis")
-    with drawing.once():
-        pass
+@pytest.mark.parametrize("module", ["text", "axis", "axes", "ticker"])
+def test_without_a_module_of_matplotlibs(monkeypatch, module):
+    own = picture(line, contextlib.nullcontext)
+
+    def without():
+        line()
+        monkeypatch.delitem(sys.modules, f"matplotlib.{module}")
+
+    assert picture(without, drawing.once) == own
+
+
+@pytest.mark.parametrize("grounds", ["_of_layout", "_of_ticks", "_is_plain"])
+def test_what_cannot_be_told_is_asked(monkeypatch, grounds):
+    own = picture(line, contextlib.nullcontext)
+    for found in (lambda *_: ([], None), lambda *_: 3 if grounds != "_is_plain" else 0, lambda *_: 1 / 0):
+        monkeypatch.setattr(drawing, grounds, found)
+        assert picture(line, drawing.once) == own

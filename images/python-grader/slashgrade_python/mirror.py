@@ -29,6 +29,9 @@ repr format bytes enter exit array
 """
 FORWARDED = frozenset(f"__{name}__" for name in _SPECIAL.split())
 
+#: Those of Python's own classes whose ``+`` wants an object of the same class on its right.
+SEQUENCES = frozenset({list, tuple, str})
+
 #: Packages whose classes an object may claim to be of, for isinstance: those of the image that test code compares with.
 _PACKAGES = """
 numpy pandas matplotlib scipy sympy networkx sklearn seaborn PIL bs4 automata pulp bokeh folium collections
@@ -148,6 +151,8 @@ def new_class(link: Link, number: int, description: dict[str, Any], bases: list[
         namespace = {name: _forward(name) for name in description["special"] if name in FORWARDED}
         if builtin := next((base for base in bases if base in contents.KINDS), None):
             namespace["_remote_builtin"] = builtin
+            if builtin in SEQUENCES:
+                namespace.setdefault("__radd__", _continued)
         bases = [base for base in bases if issubclass(base, RemoteObject)] or [RemoteObject]
         if description["unhashable"]:
             namespace["__hash__"] = None
@@ -173,6 +178,12 @@ def _make(name: str, bases: list[type], namespace: dict[str, Any]) -> type:
         return RemoteType(name, tuple(bases), namespace)
     except TypeError:  # bases that cannot be combined here
         return RemoteType(name, (bases[0],), namespace)
+
+
+def _continued(value: RemoteObject, other: Any) -> Any:
+    """Add what ``value`` holds to a plain sequence, which would take only an object of its own class."""
+    kind = value._remote_builtin
+    return other + plain(value) if kind and isinstance(other, kind) else NotImplemented
 
 
 def _error_text(error: BaseException) -> str:

@@ -162,6 +162,24 @@ def test_isinstance_knows_what_a_subclass_derives_from(student, name, kind):
     assert isinstance(values[name], values["Cart"]) is (name == "cart")
 
 
+def test_subclasses_are_operands_on_the_right(student):
+    values = load(student, HONEST, "cart pair name table unique metres wave")
+    assert [0] + values["cart"] == [0, 1, 2]
+    assert (0,) + values["pair"] == (0, 1, 2)
+    assert "a " + values["name"] == "a n"
+    assert {"c": 3} | values["table"] == {"a": 1, "b": 2, "c": 3}
+    assert {2} | values["unique"] == {1, 2}
+    assert (1 + values["metres"], 1 - values["wave"]) == (4.0, -2 - 1j)
+    for other in ([0], "a"):
+        with pytest.raises(TypeError):
+            other + values["pair"]
+
+
+def test_subclass_may_have_an_addition_of_its_own(student):
+    source = "class Own(list):\n    def __radd__(self, other): return ('mine', other)\nx = Own([1])"
+    assert [0] + load(student, source, "x")["x"] == ("mine", [0])
+
+
 def test_subclasses_keep_their_own_attributes(student):
     values = load(student, HONEST, "cart vector pair")
     assert (values["cart"].owner, values["cart"].total()) == ("me", 3)

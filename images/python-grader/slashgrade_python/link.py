@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from slashgrade_python import errors, mirror, service
 from slashgrade_python.codec import Decoder, Encoder, Undecodable
 from slashgrade_python.sharing import READ_CONTAINERS, READ_ITEMS, Shared, pinnable
+from slashgrade_python.turns import Turns
 from slashgrade_python.wire import Channel, Closed
 
 
@@ -29,6 +30,8 @@ class Side(Protocol):
 
     #: Whether containers that the other side reads from objects of this side are kept in step for a while.
     shares_what_is_read: bool
+    #: Whether it asks when nothing is going on.
+    begins: bool
 
     def by_value(self, value: Any, encoder: Encoder) -> Any:
         """Return a tree that carries ``value`` itself, or None to name it by number."""
@@ -91,8 +94,7 @@ class Link:
         self._remote: dict[int, Any] = {}
         #: The numbers of the classes that are known to the other side as some object's class, no more.
         self._described: set[int] = set()
-        #: How many operations of the other side's asking are being done.
-        self.busy = 0
+        self.turns = Turns(side.begins)
 
     # ------------------------------------------------------------------ asking and answering
 
@@ -102,13 +104,14 @@ class Link:
 
     def request(self, operation: str, number: int, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
         """Have the other side do something with one of its objects; return its answer or raise its exception."""
-        encoder = self._encoder(None)
-        keywords = kwargs or {}
-        with _Deep():
-            arguments = [encoder.encode(tuple(args)), list(keywords), encoder.encode(tuple(keywords.values()))]
-        shared = Shared(list(encoder.met), "a")
-        self._send(["ask", operation, number, arguments], encoder, None)
-        return self._await(shared)
+        with self.turns.asking():
+            encoder = self._encoder(None)
+            keywords = kwargs or {}
+            with _Deep():
+                arguments = [encoder.encode(tuple(args)), list(keywords), encoder.encode(tuple(keywords.values()))]
+            shared = Shared(list(encoder.met), "a")
+            self._send(["ask", operation, number, arguments], encoder, None)
+            return self._await(shared)
 
     def root(self, name: str, *args: Any) -> Any:
         """Call a method of the other side's root object."""
@@ -142,6 +145,10 @@ class Link:
 
     def drain(self) -> str:
         """Wait for the end of a request that was given up; return the traceback if it ended by an exception."""
+        with self.turns.asking():
+            return self._drained()
+
+    def _drained(self) -> str:
         while True:
             tree, buffers = self.channel.receive()
             kind = tree[0] if isinstance(tree, list) and tree else None
@@ -208,11 +215,8 @@ class Link:
         self._reply("answer", value, shared)
 
     def _do(self, operation: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        self.busy += 1
-        try:
+        with self.turns.serving():
             return OPERATIONS[operation](target, *args, **kwargs)
-        finally:
-            self.busy -= 1
 
     def _reply(self, kind: str, value: Any, shared: Shared) -> None:
         encoder = self._encoder(shared)

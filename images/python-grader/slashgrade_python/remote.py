@@ -60,8 +60,12 @@ class RemoteStudent:
         Once its time is up nothing more is asked of the process, even where a test goes on: ``except:``, ``subTest``
         and NumPy catch what tells it to stop.
         """
-        with limited(seconds) as self._clock:
-            yield
+        try:
+            with limited(seconds) as self._clock:
+                yield
+        finally:
+            if self._link is not None and self._link.turns.busy:  # a thread of the tests still asks
+                self.end(self._link)
 
     def stop_if_late(self) -> None:
         """Raise once more what told the running block that its time is up, if it is."""

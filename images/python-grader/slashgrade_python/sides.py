@@ -7,6 +7,7 @@ the tester sends, and does with its own objects whatever it is asked.
 
 from __future__ import annotations
 
+import _thread
 import builtins
 import contextlib
 import importlib
@@ -89,6 +90,7 @@ class TesterSide:
     """The tester's rules."""
 
     shares_what_is_read = False
+    begins = True
 
     def __init__(self, host: Host, secret_files: frozenset[str]) -> None:
         """secret_files: sources whose functions never leave the process, the reference answer's."""
@@ -187,6 +189,7 @@ class StudentSide:
     """The rules of the student's process."""
 
     shares_what_is_read = True
+    begins = False
 
     def __init__(self, out: Relay) -> None:
         self.classes = SharedClasses()
@@ -240,6 +243,7 @@ class Relay(io.RawIOBase):
     def __init__(self) -> None:
         super().__init__()
         self._bytes = bytearray()
+        self._mutex = _thread.RLock()
         self._buffered = io.BufferedWriter(self, 8192)
         #: The text stream over this, which is the program's standard output at first.
         self.text = io.TextIOWrapper(self._buffered, encoding="utf-8", errors="surrogateescape")
@@ -252,7 +256,8 @@ class Relay(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         """Keep ``data``."""
-        self._bytes += data
+        with self._mutex:
+            self._bytes += data
         if len(self._bytes) > self.FULL and self.send is not None:
             self.send(self._take())
         return len(data)
@@ -270,6 +275,6 @@ class Relay(io.RawIOBase):
         return self._take()
 
     def _take(self) -> str:
-        text = self._bytes.decode("utf-8", "replace")
-        self._bytes.clear()
-        return text
+        with self._mutex:
+            data, self._bytes = self._bytes, bytearray()
+        return data.decode("utf-8", "replace")

@@ -6,6 +6,7 @@ numbers, the JSON, the buffers. What comes from a student's process is only ever
 
 from __future__ import annotations
 
+import _thread
 import socket
 import struct
 from json import JSONDecoder, JSONEncoder
@@ -38,6 +39,7 @@ class Channel:
         self.socket = sock
         self.closed = False
         self._got = bytearray()
+        self._sending = _thread.allocate_lock()
 
     def send(self, tree: Any, buffers: list[Any] | None = None) -> None:
         """Send one frame. Raises Closed if nobody is there to take it."""
@@ -45,9 +47,10 @@ class Channel:
         text = _ENCODE(tree).encode()
         sizes = struct.pack(f"<{len(views)}Q", *(len(view) for view in views))
         try:
-            self.socket.sendall(_HEAD.pack(len(text), len(views)) + sizes + text)
-            for view in views:
-                self.socket.sendall(view)
+            with self._sending:  # a frame at a time, where several threads print
+                self.socket.sendall(_HEAD.pack(len(text), len(views)) + sizes + text)
+                for view in views:
+                    self.socket.sendall(view)
         except OSError as error:
             raise Closed(str(error)) from error
 

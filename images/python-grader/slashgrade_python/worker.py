@@ -138,7 +138,7 @@ def serve(sock: socket.socket) -> None:
     builtins.input = stdin.ask
 
     def interrupt(_signal: int, _frame: Any) -> None:
-        if link.busy:
+        if link.turns.busy:
             raise execution.Interrupted
 
     signal.signal(TIME_IS_UP, interrupt)

@@ -166,11 +166,11 @@ class Collector(unittest.TestResult):
 
     def _fault(self, error: BaseException) -> str:
         """Return what is said of a fault that is not the code's."""
+        cause = error.__cause__ if isinstance(error, QuestionFault) and error.__cause__ else error
         if self._texts.original:
-            return self._texts.internal_error + tracebacks.complete(error)
+            return self._texts.internal_error + tracebacks.for_student(cause, self._texts)
         if isinstance(error, UnreadableFile):
             return f"{self._texts.unreadable_file}{error}\n"
-        cause = error.__cause__ if isinstance(error, QuestionFault) and error.__cause__ else error
         return self._texts.internal_error + fault_text(error, cause)
 
     def _placeholder(self, name: str, message: str) -> None:

@@ -93,7 +93,7 @@ class Feedback:
 
     @classmethod
     def add_iteration_prefix(cls, case: int) -> None:
-        """Head the next feedback with the number of the iteration, counted from 1."""
+        """Head the next feedback with the number of the iteration, counted from 0."""
         cls.book.heading = texts.CASE_HEADING.format(case=case)
 
     @classmethod
@@ -145,7 +145,7 @@ class Feedback:
         except (GradingComplete, TestComplete):
             raise
         except Exception as error:
-            title = getattr(f, "__name__", None) or type(f).__name__
+            title = cls.book.texts.title(f)
             message = cls.book.texts.call_failed.format(name=title) + tracebacks.for_student(error, cls.book.texts)
             cls._give_up(message, cls._ending(stop_on_exception))
 

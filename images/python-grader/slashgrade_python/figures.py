@@ -13,23 +13,28 @@ from slashgrade_python import drawing
 
 #: The most bytes of one picture: the whole result may have 1 MiB, and base64 makes four bytes of three.
 PICTURE_LIMIT = 700_000
+#: The bytes of pictures after which no more are drawn: a result with so many of them is shown without any.
+ALL_PICTURES_LIMIT = 1_000_000
 #: How Pillow packs one. Plots have long runs of one colour: full ones take half the usual time, and no more bytes.
 COMPRESSION = {"compress_type": zlib.Z_RLE}
 
 
 def pictures() -> list[bytes]:
-    """Return every open figure whose current axes show something, in the order of their numbers, as PNG."""
+    """Return the open figures in the order of their numbers, as PNG, if the current axes show something.
+
+    As the original does, that makes axes where there are none, and the last figure is the current one afterwards.
+    """
     pyplot = sys.modules.get("matplotlib.pyplot")
-    if pyplot is None:
+    if pyplot is None or not pyplot.gca().has_data():
         return []
-    found = []
+    found: list[bytes] = []
     for number in pyplot.get_fignums():
-        figure = pyplot.figure(number)
-        if figure.axes and pyplot.gca().has_data():
-            file = io.BytesIO()
-            with drawing.once():
-                figure.savefig(file, format="png", pil_kwargs=COMPRESSION)
-            found.append(file.getvalue())
+        file = io.BytesIO()
+        with drawing.once():
+            pyplot.figure(number).savefig(file, format="png", pil_kwargs=COMPRESSION)
+        found.append(file.getvalue())
+        if sum(map(len, found)) > ALL_PICTURES_LIMIT:
+            break
     return found
 
 

@@ -14,11 +14,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from slashgrade_python import execution, figures, highlight, modules, notebook, seeds, texts, tracebacks
-from slashgrade_python.feedback import MAIN, Book
+from slashgrade_python.feedback import Book
 from slashgrade_python.limits import Limits, TimedOut
 from slashgrade_python.outcomes import Failure, Kind, QuestionFault, StudentFailed, UnreadableFile, Vanished
 from slashgrade_python.question import Question
-from slashgrade_python.remote import RemoteStudent, timed_out
+from slashgrade_python.remote import RemoteStudent, raised, timed_out
 
 if TYPE_CHECKING:
     from slashgrade_python.testcase import PLTestCase
@@ -44,6 +44,9 @@ class Grading:
     #: The student's source as executed in the last iteration, and the name it has in tracebacks.
     source: str = ""
     filename: str = ""
+    #: That of the student's file alone, and the key of its cells where it is a notebook.
+    _submitted: str = ""
+    _key: str = ""
     #: Pictures of figures, as data URLs.
     images: list[str] = field(default_factory=list)
     _program: tuple[execution.Program, list[str]] = (execution.Program("", ""), [])
@@ -66,10 +69,11 @@ class Grading:
         given = copy.deepcopy(_chosen(setup, self.question.names_for_user))
         modules.pass_on(self.question.sources["setup_code.py"], setup, self.student)
         self._program = execution.Program(self.source, self.filename, given, seed), names
-        case.ref = _tuple("ReferenceVariables", _public(reference))
+        case.ref = _tuple("answerTuple", _public(reference))
         try:
             with self.student.within(self.limits.share(case.timeout, more=True)):
                 self.load(case)
+                self._take_pictures(case)
         except TimedOut as late:  # after the file, but before what else belongs to its loading
             raise self._failed(timed_out(late)) from late
         seeds.sow(self.seeds.next())
@@ -83,15 +87,17 @@ class Grading:
         self._write_output()
         if loaded.failure is not None:
             raise self._failed(loaded.failure)
-        case.st = _tuple("StudentVariables", loaded.values)
+        case.st = _tuple("studentTuple", loaded.values)
         if case.include_plt:
             case.plt = self.student.pyplot()
 
     def _read(self, path: str, key: str) -> tuple[str, str]:
         """Return the student's source with leading and trailing code, and its file name."""
         text = _submitted(path)
-        if path.endswith(".ipynb"):
+        self._key = key if path.endswith(".ipynb") else ""
+        if self._key:
             text, path = notebook.source(text, key, os.path.basename(path)), f"{path} {key}"
+        self._submitted = text
         parts = (self.question.sources["leading_code.py"], text, self.question.sources["trailing_code.py"])
         return "\n".join(part for part in parts if part), path
 
@@ -135,29 +141,25 @@ class Grading:
         except OSError as error:
             print(f"{OUTPUT}: {error.strerror}", file=sys.stderr)
 
-    def take_pictures(self, case: type[PLTestCase]) -> None:
-        """Keep pictures of the student's figures, if the tests look at plots."""
+    def _take_pictures(self, case: type[PLTestCase]) -> None:
+        """Keep pictures of the student's figures, if the tests look at plots: as they are before any test runs."""
         if not case.include_plt:
             return
         try:
-            with self.student.within(self.limits.share(case.timeout, more=case.iter_num + 1 < case.total_iters)):
-                pictures = self.student.pictures()
-        except BaseException as error:  # drawing them is the student's code's doing, and all points are given
-            self._say_without_pictures(error)
-            return
+            pictures = self.student.pictures()
+        except BaseException as error:
+            if not hasattr(error, tracebacks.REMOTE):
+                raise
+            raise self._undrawn(error) from error
         for number, picture in enumerate(pictures):
             figures.save(picture, Path(self.folder) / f"image_{case.iter_num}_{number}.png")
             self.images.append(figures.data_url(picture))
 
-    def _say_without_pictures(self, error: BaseException) -> None:
-        print(tracebacks.complete(error), file=sys.__stderr__)
-        if isinstance(error, TimedOut):
-            reason = str(error)
-        elif isinstance(error, Vanished):
-            reason = f"the program that drew them ended ({error.how})."
-        else:
-            reason = tracebacks.for_student(error, self.book.texts)
-        self.book.pages.setdefault(MAIN, []).append(f"{texts.NO_PICTURES}{reason}\n")
+    def _undrawn(self, error: BaseException) -> BaseException:
+        """Return what to raise for a figure that cannot be drawn: no attempt is used, unless it leaves the program."""
+        if not isinstance(error, Exception):
+            return self._failed(raised(error))
+        return UnreadableFile(f"your figures cannot be drawn.\n{tracebacks.for_student(error, texts.CLEARER)}")
 
     def _failed(self, failure: Failure) -> BaseException:
         """Return what to raise for a file that did not load."""
@@ -168,8 +170,8 @@ class Grading:
         return StudentFailed(replace(failure, traceback=f"{failure.traceback}\n\n{self.shown_source()}"))
 
     def shown_source(self) -> str:
-        """Return the student's source, with colours, under a heading."""
-        return f"Your code:\n\n{highlight.python(self.source)}"
+        """Return what the student submitted, with colours, under a heading."""
+        return f"Your code:\n\n{highlight.submission(self._submitted, self._key)}"
 
 
 def _submitted(path: str) -> str:

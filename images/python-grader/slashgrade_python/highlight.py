@@ -25,12 +25,24 @@ def python(source: str) -> str:
     return highlighted + note
 
 
-def print_student_code(st_code: str = "user_code.py", ipynb_key: str = "#grade", as_feedback: bool = True) -> None:
-    """Show the student their file ``st_code``, highlighted: as feedback of the running test, else in the log."""
+def submission(code: str, key: str) -> str:
+    """Return a submission's code as ``python`` does, without empty lines around it.
+
+    key: marks the cells of a notebook that are graded; "" for another file. Lines with it are left out.
+    """
+    lines = [line for line in code.strip().split("\n") if not key or not line.strip().startswith(key)]
+    return python("\n".join(lines))
+
+
+def print_student_code(
+    st_code: str = "user_code.py", ipynb_key: str = "#grade", as_feedback: bool = True
+) -> str | None:
+    """Show the student their file ``st_code``, highlighted, as feedback of the running test; else return it."""
+    key = ipynb_key if st_code.endswith(".ipynb") else ""
     with open(st_code, encoding="utf-8") as file:
         text = file.read()
-    shown = python(notebook.source(text, ipynb_key, os.path.basename(st_code)) if st_code.endswith(".ipynb") else text)
-    if as_feedback:
-        Feedback.add_feedback(shown)
-    else:
-        print(shown)
+    shown = submission(notebook.source(text, key, os.path.basename(st_code)) if key else text, key)
+    if not as_feedback:
+        return shown
+    Feedback.add_feedback(shown)
+    return None

@@ -13,7 +13,7 @@ _SPECIAL = ("%", "!", "?", ">>>", "In [")
 
 
 def source(text: str, key: str, name: str) -> str:
-    """Return the code cells of the notebook ``text`` whose stripped text starts with ``key``, joined by line ends.
+    """Return the code cells of the notebook ``text`` whose stripped text starts with ``key``, each with a line end.
 
     name: the file's, for messages. Raises UnreadableFile if ``text`` is no notebook of format 4.
     """
@@ -25,7 +25,8 @@ def source(text: str, key: str, name: str) -> str:
             f"the submitted file {name} is not a Jupyter notebook of format 4. "
             "Save it anew in Jupyter and submit it again."
         ) from error
-    return "\n".join(_python(code) for code in codes if code.strip().startswith(key))
+    graded = [_python(code) for code in codes if code.strip().startswith(key)]
+    return "".join(code if code.endswith("\n") else f"{code}\n" for code in graded)
 
 
 def _text(lines: Any) -> str:
@@ -34,10 +35,13 @@ def _text(lines: Any) -> str:
 
 
 def _python(code: str) -> str:
-    """Return a cell as Python, by IPython's rules where it has anything that Python does not know."""
+    """Return a cell as Python, by IPython's rules where it has anything that Python does not know.
+
+    Empty lines at its beginning are left out in any case.
+    """
     is_indented = code.lstrip("\n")[:1].isspace()
     if not is_indented and not any(mark in code for mark in _SPECIAL):
-        return code
+        return code.lstrip("\n")
     from IPython.core.inputtransformer2 import TransformerManager
 
     transformer: Any = TransformerManager

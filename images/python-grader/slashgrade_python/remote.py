@@ -85,7 +85,7 @@ class RemoteStudent:
             except BaseException as error:  # its values cannot be passed on, or it hinders its own process
                 if not hasattr(error, tracebacks.REMOTE):
                     raise
-                return Loaded(out.text(), failure=_raised(error))
+                return Loaded(out.text(), failure=raised(error))
         if answer["failure"] is not None:
             kind, summary, trace, line = answer["failure"]
             return Loaded(out.text(), failure=Failure(Kind(kind), str(summary), str(trace), int(line)))
@@ -109,7 +109,7 @@ class RemoteStudent:
         return self._ask("module", name)
 
     def pictures(self) -> list[bytes]:
-        """Return the open figures that show something, as PNG."""
+        """Return the open figures as PNG, if the current one shows something."""
         found = self._ask("pictures") if self.alive else []
         return [picture for picture in found if type(picture) is bytes]
 
@@ -207,7 +207,8 @@ def timed_out(late: TimedOut) -> Failure:
     return Failure(Kind.TIMEOUT, str(late), late.where)
 
 
-def _raised(error: BaseException) -> Failure:
+def raised(error: BaseException) -> Failure:
+    """Return the failure of a file that raised ``error`` in the student's process."""
     kind = Kind.EXCEPTION if isinstance(error, Exception) else Kind.EXIT
     return Failure(kind, f"{type(error).__name__}: {error}", tracebacks.for_student(error, texts.CLEARER))
 

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 def graded(case: type[PLTestCase], outcomes: list[Outcome], grading: Grading) -> dict[str, Any]:
     """Return the result of a grading that ran, however well its code did."""
-    tests = _merged(entry for outcome in outcomes for entry in outcome.entries)
+    tests = [entry for outcome in outcomes for entry in outcome.entries]
+    if len(outcomes) > 1:
+        tests = _merged(tests)
     total = _denominator(case)
     result: dict[str, Any] = {
         "tests": [_test(entry, grading.book) | _pictures(entry, grading.folder) for entry in tests],
@@ -41,7 +43,7 @@ def graded(case: type[PLTestCase], outcomes: list[Outcome], grading: Grading) ->
     output = grading.output
     if failed is not None and not result["gradable"]:
         result["format_errors"] = [_format_error(failed, grading.book.texts)]
-        output += failed.traceback
+        output += f"{failed.traceback}\n" if grading.book.texts.original else failed.traceback
     if output := output + grading.book.read(MAIN):
         result["output"] = output
     return result
@@ -114,7 +116,7 @@ def _leave_out_images(result: dict[str, Any]) -> None:
 
 
 def _merged(entries: Iterable[Entry]) -> list[Entry]:
-    """Add entries of the same display name up, in the order of their first appearance."""
+    """Add the iterations' entries of the same display name up, in the order of their first appearance."""
     found: dict[str, Entry] = {}
     for entry in entries:
         first = found.setdefault(entry.name, Entry(entry.name, entry.filename, 0, 0))

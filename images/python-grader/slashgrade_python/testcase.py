@@ -68,7 +68,7 @@ class PLTestCase(unittest.TestCase):
             return result
         Feedback.clear_iteration_prefix()
         if self.total_iters > 1 and self.print_iteration_prefix:
-            Feedback.add_iteration_prefix(self.iter_num + 1)
+            Feedback.add_iteration_prefix(self.iter_num)
         try:
             with self.grading.student.within(seconds):
                 if not self.grading.student.alive:  # an earlier test hung, and its process was ended

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 #: The environment variable that chooses the wording: ``original`` restores PrairieLearn's.
 VARIABLE = "SLASHGRADE_TEXTS"
@@ -21,7 +22,6 @@ INTERNAL_ERROR = "Internal Grading Error"
 SKIPPED = " - Grading was skipped because an earlier test failed - "
 NO_TESTS = "No tests were found."
 SYNTAX_ERROR = "Your code has a syntax error."
-NO_PICTURES = "Your figures could not be drawn, so they are not shown here:\n"
 NOT_ALLOWED = "The use of this function is not allowed."
 NOT_CALLABLE = (
     "Your code was supposed to supply a function or callable, but the variable you supplied was not callable."
@@ -56,6 +56,14 @@ class Texts:
     unreadable_file: str
     #: An exception of a callable that the grading code called; ``{name}`` is the callable's.
     call_failed: str
+
+    def title(self, function: Any) -> str:
+        """Return what a callable is called in a text."""
+        try:
+            return str(function.__name__)
+        except AttributeError as error:
+            problem = f"encountered AttributeError: {error}"
+            return f"<unable to retrieve name; {problem}>" if self.original else type(function).__name__
 
 
 ORIGINAL = Texts(

@@ -31,11 +31,11 @@ QUESTION_FILES = frozenset({"test.py", "ans.py", "setup_code.py"})
 
 def for_student(error: BaseException, wording: Texts) -> str:
     """Return the traceback of ``error`` that the student sees; ends with a line end."""
-    if wording.original:
-        return complete(error)
     remote = getattr(error, REMOTE, "")
     if remote:
         return str(remote)
+    if wording.original:
+        return complete(error)
     # Where nothing but the machinery's frames is left to leave out, their source is not read.
     limit = None if _has_frames(error) else 0
     return "".join(_clean(traceback.TracebackException.from_exception(error, limit=limit)).format())

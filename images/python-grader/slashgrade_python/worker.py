@@ -58,7 +58,7 @@ class Worker:
         return contents.content(value)
 
     def pictures(self) -> list[bytes]:
-        """Return the open figures that show something, as PNG."""
+        """Return the open figures as PNG, if the current one shows something."""
         return figures.pictures()
 
     def replace(self, module: str, path: str, value: Any) -> None:

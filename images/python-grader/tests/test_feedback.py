@@ -200,7 +200,7 @@ def test_list(data, entry, expected):
     ("data", "keys", "expected"),
     [
         ({"a": 1, "b": 2.0}, None, None),
-        (None, None, NONE),
+        (None, None, "'v' is not a dict, got type NoneType"),
         ([1], None, "'v' is not a dict, got type list"),
         ({}, None, "'v' has missing keys: `a, b`"),
         ({"a": 1, "b": 2.0, "z": 0, "c": 0}, None, "'v' has extra keys: `c, z`"),
@@ -237,8 +237,8 @@ def test_dict_with_keys_that_the_reference_lacks():
         (None, "v is None or not defined"),
         ([1, "a"], "v is not a tuple"),
         ((1,), "v should be of length 2"),
-        ((1.0, 2), "v[0] should be of type int\nv[1] should be of type str"),
-        ((True, "a"), "v[0] should be of type int"),  # exactly that type
+        ((1.0, 2), "v[0] should be of type int\nv[1] should be of type str\n'v' is inaccurate"),
+        ((True, "a"), "v[0] should be of type int\n'v' is inaccurate"),  # exactly that type
         ((2, "a"), "'v' is inaccurate"),
     ],
 )
@@ -257,7 +257,10 @@ FRAME = pd.DataFrame({"a": [1, 2], "b": ["u", "v"]})
         (FRAME[["a"]].to_numpy(), {}, "v is not a DataFrame"),
         (FRAME.iloc[:0], {}, "v is empty and should not be empty"),
         (FRAME.iloc[:1], {}, "v is inaccurate"),
-        (FRAME[["a"]], {}, "Variable (column) `b` is not in `v`"),
+        (FRAME[["a"]], {}, "v is inaccurate"),
+        (FRAME[["a"]], {"check_values": False}, None),
+        (FRAME.assign(a=[1, 3]), {"subset_columns": []}, "v is inaccurate"),
+        (FRAME.assign(a=[np.array([1]), np.array([2, 3])]), {}, "v is inaccurate"),
         (FRAME.assign(a=[1, 3]), {}, "v is inaccurate"),
         (FRAME.assign(a=[1, 3]), {"subset_columns": ["b"]}, None),
         (FRAME.assign(a=[1, 3]), {"check_values": False}, None),
@@ -307,7 +310,11 @@ LINES = (([1, 2], [3, 4]), ([1, 2], [5, 6]))
     ("data", "scale", "expected"),
     [
         (lambda: axes(*LINES), None, None),
+        (lambda: axes(LINES[1], LINES[0]), "xy", None),
         (lambda: axes(([2, 1], [6, 5]), LINES[0]), "xy", None),
+        (lambda: axes(LINES[0], (LINES[1][1], LINES[1][0])), None, None),  # x and y exchanged: as the original does
+        (lambda: axes(LINES[0], ([1], [5])), None, "'v' is inaccurate"),
+        (lambda: axes(LINES[0], ([], [])), None, "'v' is inaccurate"),
         (lambda: None, None, NONE),
         (lambda: 3, None, "'v' is not an object of matplotlib axes"),
         (lambda: axes(*LINES, scale="log"), "x", "'v' does not have the correct scale for its axes"),
@@ -353,7 +360,11 @@ CRITICAL = [
     ("check_numpy_array_allclose", (np.zeros(2), None), NONE),
     ("check_list", ([1], []), "'v' has the wrong length--expected 1, got 0"),
     ("check_dict", ({}, []), "'v' is not a dict, got type list"),
-    ("check_tuple", ((1, 2), (1.0, 2.0)), "v[0] should be of type int\nv[1] should be of type int"),
+    (
+        "check_tuple",
+        ((1, 2), (1.0, 2.0)),
+        "v[0] should be of type int\nv[1] should be of type int\n'v' is inaccurate",
+    ),
     ("check_plot", (None, None), NONE),
 ]
 

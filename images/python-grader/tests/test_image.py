@@ -531,7 +531,7 @@ def test_iterations(image):
     assert got.results["max_points"] == 7
     assert got.results["score"] == 5 / 7
     heading = "\nFeedback for case {}\n---------------------\niter {}\n"
-    assert got.message("each") == "".join(heading.format(k + 1, k) for k in range(3))
+    assert got.message("each") == "".join(heading.format(k, k) for k in range(3))
     assert got.message("once") == "once\n"
     assert got.results["output"] == "again\n"
 
@@ -655,21 +655,44 @@ def test_plot(image):
     assert base64.b64decode(picture.partition(",")[2]).startswith(b"\x89PNG")
 
 
+DRAWN = one_test("Feedback.set_score(self.st.x == 5)", "PLTestCaseWithPlot", "timeout = 1")
+
+
+def drawing(what):
+    return f"import matplotlib.pyplot as plt\nplt.plot([1, 2])\n{what}\nx = 5"
+
+
+def test_figure_that_cannot_be_drawn_uses_no_attempt(image):
+    got = graded(image, drawing("plt.title(r'$\\frac{1$')"), DRAWN)
+    assert (got.results["gradable"], got.results["score"], got.results["images"]) == (False, 0, [])
+    assert got.tests == [("Internal Grading Error", 0, 1)]
+    assert "your figures cannot be drawn" in got.message()
+    assert "Expected \\frac{num}{den}" in got.message()
+    assert "slashgrade_python" not in got.message()
+
+
 @pytest.mark.parametrize(
-    ("drawing", "says"),
+    ("doing", "gradable", "says"),
     [
-        ("plt.title(r'$\\frac{1$')", "Expected \\frac{num}{den}"),
-        ("plt.gca().draw = lambda *_: exit(3)", "SystemExit: 3"),
-        ("plt.gca().draw = lambda *_: __import__('os')._exit(3)", "ended (exit status 3)"),
-        ("plt.gca().draw = lambda *_: [None for _ in iter(int, 1)]", "time limit of 1 second"),
+        ("exit(3)", None, "SystemExit: 3"),
+        ("__import__('os')._exit(3)", None, "exit status 3"),
+        ("[None for _ in iter(int, 1)]", False, "time limit of 1 second"),
     ],
 )
-def test_figure_that_cannot_be_drawn_costs_no_points(image, drawing, says):
-    code = f"import matplotlib.pyplot as plt\nplt.plot([1, 2])\n{drawing}\nx = 5"
-    got = graded(image, code, one_test("Feedback.set_score(self.st.x == 5)", "PLTestCaseWithPlot", "timeout = 1"))
-    assert (got.results["score"], got.results["images"]) == (1.0, [])
-    assert "could not be drawn" in got.results["output"]
-    assert says in got.results["output"]
+def test_drawing_is_a_part_of_loading(image, doing, gradable, says):
+    got = graded(image, drawing(f"plt.gca().draw = lambda *_: {doing}"), DRAWN)
+    assert (got.results.get("gradable"), got.results["score"]) == (gradable, 0)
+    assert says in json.dumps(got.results)
+
+
+def test_figures_are_those_of_the_loaded_file(image):
+    """As with the original: all of them if the current one shows something, before tests change any."""
+    body = "self.plt.close('all')\nself.st.f()\nFeedback.set_score(1)"
+    more = "plt.figure()\nplt.figure(1)\ndef f(): plt.figure().add_subplot().plot([1, 2])"
+    got = graded(image, drawing(more), one_test(body, "PLTestCaseWithPlot"))
+    assert (got.results["score"], len(got.results["images"])) == (1, 2)
+    got = graded(image, drawing("plt.figure()"), one_test("Feedback.set_score(1)", "PLTestCaseWithPlot"))
+    assert (got.results["score"], len(got.results["images"])) == (1, 0)
 
 
 def notebook(*cells):

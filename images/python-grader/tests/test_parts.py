@@ -316,7 +316,7 @@ def cells(*sources, kind="code"):
 
 def test_notebook_cells():
     text = cells("a", "  #grade\nb", "c #grade", ["#grade", "\nd"], "#other")
-    assert notebook.source(text, "#grade", "") == "  #grade\nb\n\n#grade\nd"
+    assert notebook.source(text, "#grade", "") == "  #grade\nb\n#grade\nd\n"
     assert notebook.source(cells("#grade", kind="markdown"), "#grade", "") == ""
     assert "get_ipython()" in notebook.source(cells("#grade\n!ls"), "#grade", "")
 
@@ -419,9 +419,9 @@ def test_student_code_is_shown(tmp_path, capsys):
     shown = Feedback.book.read("test_0")
     assert "\x1b[38;5;" in shown
     assert re.sub(r"\x1b\[[0-9;]*m", "", shown) == "x = 'é'\n\n"
-    print_student_code(str(file), as_feedback=False)
-    assert re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out) == "#grade\nx = 1\n\n"
-    assert Feedback.book.read("test_0") == shown
+    returned = print_student_code(str(file), as_feedback=False)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", returned) == "x = 1\n"
+    assert (Feedback.book.read("test_0"), capsys.readouterr().out) == (shown, "")
 
 
 # ---------------------------------------------------------------------- README.md

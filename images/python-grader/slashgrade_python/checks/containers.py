@@ -35,7 +35,7 @@ def list_problems(name: str, ref: Any, data: Any, entry_type: Any) -> list[str]:
 
 
 def tuple_problems(name: str, ref: Any, data: Any) -> list[str]:
-    """Return what is wrong with the tuple ``data``; every entry of a wrong type is told."""
+    """Return what is wrong with the tuple ``data``: every entry of a wrong type, and then that it is inaccurate."""
     if data is None:
         return [f"{name} is None or not defined"]
     if (data := own(tuple, data)) is None:
@@ -47,15 +47,11 @@ def tuple_problems(name: str, ref: Any, data: Any) -> list[str]:
         for index, (expected, entry) in enumerate(zip(ref, data, strict=True))
         if type(entry) is not type(expected)
     ]
-    if wrong:
-        return wrong
-    return [] if data == ref else [f"'{name}' is inaccurate"]
+    return [] if not wrong and data == ref else [*wrong, f"'{name}' is inaccurate"]
 
 
 def dict_problems(name: str, ref: Any, data: Any, target_keys: Iterable[Any] | None) -> list[str]:
     """Return the first thing that is wrong with the dict ``data``."""
-    if data is None:
-        return [f"'{name}' is None or not defined"]
     if (held := own(dict, data)) is None:
         return [f"'{name}' is not a dict, got type {type(data).__name__}"]
     if found := _key_problems(name, ref, held, target_keys):

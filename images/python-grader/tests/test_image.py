@@ -695,6 +695,18 @@ def test_figures_are_those_of_the_loaded_file(image):
     assert (got.results["score"], len(got.results["images"])) == (1, 0)
 
 
+def test_more_figures_than_a_result_can_hold_are_not_drawn(image):
+    code = (
+        "import numpy as np, matplotlib.pyplot as plt, matplotlib.figure as mf\nn, save = [], mf.Figure.savefig\n"
+        "mf.Figure.savefig = lambda *a, **k: n.append(save(*a, **k))\n"
+        "for _ in range(40): plt.figure().add_subplot().imshow(np.random.rand(400, 400, 3))\n"
+        "def f(): return len(n)\n"
+    )
+    got = graded(image, code, one_test("Feedback.set_score(0 < self.st.f() < 20)", "PLTestCaseWithPlot"))
+    assert (got.results["score"], got.results["images"]) == (1, [])
+    assert "images are left out" in got.results["message"]
+
+
 def notebook(*cells):
     return json.dumps(
         {
@@ -794,6 +806,17 @@ def test_images_of_a_single_test(image):
     )
     got = graded(image, DOUBLE, test)
     assert got.results["tests"][0]["images"] == [f"data:image/png;base64,{png}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [("data:image/png;base64,iVBO%2Bw%3D%3D\\n", True), ("data:image/png;base64,<script>", False)],
+)
+def test_image_of_a_single_test_as_a_data_url(image, text, taken):
+    test = one_test(f"open('image_check.png', 'w').write('{text}')\nFeedback.set_score(1)")
+    (found,) = graded(image, DOUBLE, test).results["tests"][0]["images"]
+    assert (found == text.removesuffix("\\n")) is taken
+    assert "<" not in found
 
 
 # ---------------------------------------------------------------------- what a student cannot do

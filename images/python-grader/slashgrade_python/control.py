@@ -173,17 +173,20 @@ class Attendant:
         self._alive.discard(pid)
         self._has_ended_one = True
         ended, found = os.waitpid(pid, os.WNOHANG)
-        status: int | None = found
-        if not ended:
-            os.kill(pid, signal.SIGKILL)
-            status = _ended(pid)
-        if status is None:
-            self._end_strays()
-            status = _ended(pid)
+        status = found if ended else self._end(pid)
         if status is None:
             return f"signal {signal.SIGKILL.name}"
         code = os.waitstatus_to_exitcode(status)
         return f"exit status {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+
+    def _end(self, pid: int) -> int | None:
+        """Kill a process; return its status, or None if it is traced by one that does not end either."""
+        os.kill(pid, signal.SIGKILL)
+        status = _ended(pid)
+        if status is None:
+            self._end_strays()
+            status = _ended(pid)
+        return status
 
 
 def end(pid: int) -> None:

@@ -68,4 +68,5 @@ def of_test(folder: Path, name: str) -> list[str]:
         return []
     if len(picture) > PICTURE_LIMIT:
         return []
-    return [picture.strip().decode()] if DATA_URL.fullmatch(picture.strip()) else [data_url(picture)]
+    text = picture.strip()
+    return [text.decode()] if DATA_URL.fullmatch(text) else [data_url(picture)]

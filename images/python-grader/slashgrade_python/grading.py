@@ -94,8 +94,9 @@ class Grading:
     def _read(self, path: str, key: str) -> tuple[str, str]:
         """Return the student's source with leading and trailing code, and its file name."""
         text = _submitted(path)
-        self._key = key if path.endswith(".ipynb") else ""
-        if self._key:
+        self._key = ""
+        if path.endswith(".ipynb"):
+            self._key = key
             text, path = notebook.source(text, key, os.path.basename(path)), f"{path} {key}"
         self._submitted = text
         parts = (self.question.sources["leading_code.py"], text, self.question.sources["trailing_code.py"])

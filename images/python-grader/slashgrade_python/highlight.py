@@ -28,7 +28,7 @@ def python(source: str) -> str:
 def submission(code: str, key: str) -> str:
     """Return a submission's code as ``python`` does, without empty lines around it.
 
-    key: marks the cells of a notebook that are graded; "" for another file. Lines with it are left out.
+    key: marks the cells of a notebook that are graded: lines with it are left out. "" for all cells, and other files.
     """
     lines = [line for line in code.strip().split("\n") if not key or not line.strip().startswith(key)]
     return python("\n".join(lines))
@@ -38,10 +38,12 @@ def print_student_code(
     st_code: str = "user_code.py", ipynb_key: str = "#grade", as_feedback: bool = True
 ) -> str | None:
     """Show the student their file ``st_code``, highlighted, as feedback of the running test; else return it."""
-    key = ipynb_key if st_code.endswith(".ipynb") else ""
     with open(st_code, encoding="utf-8") as file:
         text = file.read()
-    shown = submission(notebook.source(text, key, os.path.basename(st_code)) if key else text, key)
+    if st_code.endswith(".ipynb"):
+        shown = submission(notebook.source(text, ipynb_key, os.path.basename(st_code)), ipynb_key)
+    else:
+        shown = submission(text, "")
     if not as_feedback:
         return shown
     Feedback.add_feedback(shown)

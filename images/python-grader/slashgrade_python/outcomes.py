@@ -11,9 +11,10 @@ class QuestionFault(Exception):
 
 
 class UnreadableFile(QuestionFault):
-    """The submitted file is missing or is not what it must be. For the platform that is the same; the text differs.
+    """The submitted file is missing or is not what it must be, or its figures cannot be drawn.
 
-    Its text is a sentence for the student: what is wrong with which file, what to do.
+    For the platform that is a fault like the others; the text differs: a sentence for the student, what is wrong with
+    which file, what to do.
     """
 
 

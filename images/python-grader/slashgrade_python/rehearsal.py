@@ -72,7 +72,7 @@ def as_student(sock: socket.socket, shelf: Shelf) -> None:
     """Be a student's process until the tester hangs up, and draw a plot."""
     relay = Relay()
     side = StudentSide(relay)
-    with sock, _unseen(shelf), contextlib.redirect_stdout(worker.printing_to(relay)), contextlib.suppress(Closed):
+    with sock, _unseen(shelf), contextlib.redirect_stdout(relay.text), contextlib.suppress(Closed):
         Link(Channel(sock), side, worker.Worker(side)).serve()
     with _unseen(shelf):
         draw(shelf.module)

@@ -120,11 +120,6 @@ class Questions(io.TextIOBase):
         return str(self.link.root("read_input", str(prompt)))
 
 
-def printing_to(relay: Relay) -> io.TextIOWrapper:
-    """Return a standard output whose text goes to ``relay``."""
-    return relay.text
-
-
 def serve(sock: socket.socket) -> None:
     """Serve the tester on ``sock`` until it hangs up; never returns."""
     relay = Relay()
@@ -134,7 +129,7 @@ def serve(sock: socket.socket) -> None:
     relay.send = lambda text: channel.send(["print", text])
     stdin = Questions(side)
     stdin.link = link
-    sys.stdin, sys.stdout = stdin, printing_to(relay)
+    sys.stdin, sys.stdout = stdin, relay.text
     builtins.input = stdin.ask
 
     def interrupt(_signal: int, _frame: Any) -> None:

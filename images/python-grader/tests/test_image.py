@@ -729,6 +729,13 @@ def test_notebook(image):
     assert got.results["score"] == 1.0, got
 
 
+def test_notebook_without_a_key_is_graded_as_a_whole(image):
+    test = one_test(CALL, attributes="student_code_file = 'nb.ipynb'\nipynb_key = ''")
+    content = notebook("y = 2", "def f(n):\n    return n * y")
+    got = graded(image, None, test, more={"student/nb.ipynb": content, "student/user_code.py": None})
+    assert got.results["score"] == 1.0, got
+
+
 def test_notebook_with_magic_is_not_gradable(image):
     got = graded(
         image,

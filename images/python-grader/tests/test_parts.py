@@ -422,6 +422,8 @@ def test_student_code_is_shown(tmp_path, capsys):
     returned = print_student_code(str(file), as_feedback=False)
     assert re.sub(r"\x1b\[[0-9;]*m", "", returned) == "x = 1\n"
     assert (Feedback.book.read("test_0"), capsys.readouterr().out) == (shown, "")
+    every = print_student_code(str(file), ipynb_key="", as_feedback=False)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", every) == "#grade\nx = 1\ny = 2\n"
 
 
 # ---------------------------------------------------------------------- README.md
